@@ -1,0 +1,7 @@
+//! Detection: views in, findings out. Knows texts, never wire formats or dialects.
+
+pub mod finding;
+pub mod ruleset;
+
+pub use finding::{Finding, RuleInfo};
+pub use ruleset::{Ruleset, ScanState, Scope};

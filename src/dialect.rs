@@ -1,0 +1,5 @@
+//! Provider APIs as values: one table each. Words of a provider's wire format stand in this room alone.
+
+pub mod registry;
+
+pub use registry::{Dialect, Endpoint, Route, render_error_event, render_refusal, route};
