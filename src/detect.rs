@@ -2,6 +2,7 @@
 
 pub mod finding;
 pub mod ruleset;
+pub mod validate;
 
 pub use finding::{Finding, RuleInfo};
 pub use ruleset::{Ruleset, ScanState, Scope};

@@ -1,3 +1,7 @@
 //! The `sidewall` program: nothing but the way into `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sidewall::cli::run(std::env::args_os())
+}
