@@ -3,3 +3,6 @@
 pub mod registry;
 
 pub use registry::{Dialect, Endpoint, Route, render_error_event, render_refusal, route};
+
+/// Every dialect's name, as `[[upstream]].dialects` lists them.
+pub const NAMES: [&str; 3] = ["openai", "anthropic", "generic"];

@@ -1,7 +1,11 @@
 //! Who calls: credentials in, a [`Principal`] out. The first configured method that applies wins;
 //! none applies means 401.
 
+pub mod settings;
+
 use std::sync::Arc;
+
+pub use settings::{IdentitySettings, VirtualKey};
 
 /// A caller whose identity has been established.
 #[derive(Debug, Clone, PartialEq, Eq)]
