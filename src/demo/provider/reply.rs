@@ -1,0 +1,196 @@
+//! From a request to its scripted response.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Prompt, answer, id};
+use super::delivery::{Event, ScriptedBody};
+use super::memory::Memory;
+use super::scenario::{Scenario, Script, Scripts, take_directive};
+use super::{Dropped, anthropic, openai};
+
+/// A wire format: everything that differs between the two APIs.
+struct Format {
+    read: fn(&Value) -> Prompt,
+    document: fn(&Prompt, &Answer, u64) -> Value,
+    stream: fn(&Prompt, &Answer, &Script, u64) -> Vec<Event>,
+    error: fn(u16, &str, u64) -> Value,
+    request_id: &'static str,
+}
+
+const OPENAI: Format = Format {
+    read: openai::read,
+    document: openai::document,
+    stream: openai::stream,
+    error: |status, message, _| openai::error(openai::error_type(status), message, ""),
+    request_id: "x-request-id",
+};
+
+const ANTHROPIC: Format = Format {
+    read: anthropic::read,
+    document: anthropic::document,
+    stream: anthropic::stream,
+    error: |status, message, seed| anthropic::error(anthropic::error_type(status), message, seed),
+    request_id: "request-id",
+};
+
+/// Answers one request; an error closes the connection.
+pub(super) async fn reply(memory: Arc<Memory>, request: Request<Incoming>) -> Result<Response<ScriptedBody>, Dropped> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
+    if let Some(response) = own_endpoint(&memory, &parts, &body) {
+        return Ok(response);
+    }
+    let seed = memory.receive(&parts, body.clone());
+    let speaks_anthropic =
+        parts.headers.contains_key("anthropic-version") || parts.uri.path().starts_with("/v1/messages");
+    let format = if speaks_anthropic { ANTHROPIC } else { OPENAI };
+    let text = String::from_utf8_lossy(&body);
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let mut prompt = (format.read)(&request);
+    let script = match direct(&mut prompt, memory.script(&text)) {
+        Ok(script) => script,
+        Err(problem) => return Ok(json_response(400, &(format.error)(400, &problem, seed))),
+    };
+    tokio::time::sleep(Duration::from_millis(script.wait)).await;
+    let mut response = match misbehave(&script, &format, &memory, seed).await? {
+        Some(response) => response,
+        None => match (&parts.method, parts.uri.path()) {
+            (&Method::GET, "/v1/models") => {
+                json_response(200, &if speaks_anthropic { anthropic::models() } else { openai::models() })
+            }
+            (&Method::POST, "/v1/chat/completions" | "/v1/messages") if request.is_object() => {
+                speak(&prompt, &script, &format, memory, seed)
+            }
+            (&Method::POST, "/v1/messages/count_tokens") => {
+                json_response(200, &json!({"input_tokens": answer(&prompt, &script).input_tokens}))
+            }
+            (&Method::POST, "/v1/chat/completions" | "/v1/messages") => {
+                json_response(400, &(format.error)(400, "We could not parse the JSON body of your request.", seed))
+            }
+            // An endpoint without a table gives back what it got, so that a test sees what reached it.
+            _ => json_response(200, &json!({"object": "echo", "received": request})),
+        },
+    };
+    let name = HeaderName::from_static(format.request_id);
+    if let Ok(value) = HeaderValue::from_str(&id("req_", 24, seed)) {
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}
+
+/// A directive in the user's text decides before one in the system's, and that before the file.
+fn direct(prompt: &mut Prompt, otherwise: Script) -> Result<Script, String> {
+    let (text, by_user) = take_directive(&prompt.text).map_err(|error| error.to_string())?;
+    let (system, by_system) = take_directive(&prompt.system).map_err(|error| error.to_string())?;
+    prompt.text = text;
+    prompt.system = system;
+    Ok(by_user.or(by_system).unwrap_or(otherwise))
+}
+
+fn speak(prompt: &Prompt, script: &Script, format: &Format, memory: Arc<Memory>, seed: u64) -> Response<ScriptedBody> {
+    let answer = answer(prompt, script);
+    if prompt.stream {
+        let events = (format.stream)(prompt, &answer, script, seed);
+        event_stream(ScriptedBody::stream(events, script, memory))
+    } else {
+        let document = (format.document)(prompt, &answer, seed).to_string();
+        response(200, "application/json", ScriptedBody::document(document.into(), script, memory))
+    }
+}
+
+/// The scenarios that answer something else than an answer.
+async fn misbehave(
+    script: &Script,
+    format: &Format,
+    memory: &Arc<Memory>,
+    seed: u64,
+) -> Result<Option<Response<ScriptedBody>>, Dropped> {
+    const JSON: &str = "application/json";
+    let (kind, body): (&str, Bytes) = match script.scenario {
+        Scenario::Drop => return Err(Dropped),
+        Scenario::Hang => return std::future::pending().await,
+        Scenario::Status => {
+            let mut response =
+                json_response(script.status, &(format.error)(script.status, "As the script says.", seed));
+            if let Some(seconds) = script.retry_after {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            return Ok(Some(response));
+        }
+        Scenario::Redirect => {
+            let mut response = json_response(307, &json!({"moved": true}));
+            // TEST-NET-1, RFC 5737: nobody is there, and nobody may be asked.
+            response.headers_mut().insert(LOCATION, HeaderValue::from_static("http://192.0.2.1/v1/elsewhere"));
+            return Ok(Some(response));
+        }
+        Scenario::Gzip => {
+            let body = ScriptedBody::document(Bytes::from_static(GZIP_MAGIC), script, Arc::clone(memory));
+            let mut response = response(200, JSON, body);
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            return Ok(Some(response));
+        }
+        Scenario::Garbage => (JSON, Bytes::from_static(b"{\"choices\": [{\"message\": }}} no JSON at all")),
+        Scenario::DuplicateKeys => (JSON, Bytes::from_static(b"{\"id\":\"a\",\"choices\":[],\"choices\":[]}")),
+        Scenario::WrongType => (JSON, Bytes::from_static(b"[{\"choices\":\"many\"},7,\"text\",null]")),
+        Scenario::InvalidUtf8 => (JSON, Bytes::from_static(b"{\"id\":\"\xff\xfe\",\"choices\":[]}")),
+        Scenario::Html => ("text/html", Bytes::from_static(b"<html><body>502 Bad Gateway</body></html>")),
+        Scenario::Empty => (JSON, Bytes::new()),
+        _ => return Ok(None),
+    };
+    Ok(Some(response(200, kind, ScriptedBody::document(body, script, Arc::clone(memory)))))
+}
+
+/// The first bytes of a gzip member (RFC 1952, section 2.3) and nothing behind them.
+const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03";
+
+/// The provider's own endpoints, for tests.
+fn own_endpoint(memory: &Memory, parts: &Parts, body: &Bytes) -> Option<Response<ScriptedBody>> {
+    let value = match (parts.method.as_str(), parts.uri.path()) {
+        ("GET", "/__received") => memory.received_json(),
+        ("GET", "/__state") => memory.state_json(),
+        ("DELETE", "/__received") => {
+            memory.forget();
+            json!({"forgotten": true})
+        }
+        ("DELETE", "/__script") => {
+            memory.set_scripts(Scripts::default());
+            json!({"script": "default"})
+        }
+        ("PUT", "/__script") => match serde_json::from_slice::<Scripts>(body) {
+            Ok(scripts) => {
+                memory.set_scripts(scripts);
+                json!({"script": "set"})
+            }
+            Err(error) => return Some(json_response(400, &json!({"problem": error.to_string()}))),
+        },
+        _ => return None,
+    };
+    Some(json_response(200, &value))
+}
+
+fn event_stream(body: ScriptedBody) -> Response<ScriptedBody> {
+    response(200, "text/event-stream; charset=utf-8", body)
+}
+
+fn json_response(status: u16, value: &Value) -> Response<ScriptedBody> {
+    response(status, "application/json", ScriptedBody::plain(value.to_string()))
+}
+
+fn response(status: u16, kind: &str, body: ScriptedBody) -> Response<ScriptedBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Ok(kind) = HeaderValue::from_str(kind) {
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    response
+}
