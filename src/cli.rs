@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod output;
+mod provider;
 mod rules;
 
 use output::Output;
@@ -33,6 +34,7 @@ macro_rules! commands {
 }
 
 commands! {
+    Provider(provider::ProviderCommand),
     Rules(rules::Rules),
 }
 

@@ -26,8 +26,8 @@ mod openai;
 mod reply;
 mod scenario;
 
-pub use delivery::ScriptedBody;
-pub use memory::Memory;
+use delivery::ScriptedBody;
+pub use memory::{Memory, Received};
 pub use scenario::{Scenario, Script, ScriptError, Scripts};
 
 /// A provider that listens but does not answer yet.

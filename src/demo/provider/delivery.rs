@@ -24,7 +24,7 @@ pub(super) struct Event {
 
 /// A body as the script wants it.
 #[derive(Debug)]
-pub struct ScriptedBody {
+pub(super) struct ScriptedBody {
     pieces: VecDeque<Bytes>,
     delay: Duration,
     pause: Option<Pin<Box<Sleep>>>,

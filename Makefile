@@ -1,0 +1,68 @@
+# Everything that a person runs has one target. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+PYTHON ?= python3
+VENV := tests/.venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet --no-input
+PYTEST := $(VENV)/bin/python -m pytest
+# What to pass on: `make demo ARGS=--stay`, `make bench ARGS=…`.
+ARGS ?=
+# Seconds that each fuzz target runs.
+FUZZ_SECONDS ?= 60
+
+.PHONY: help build demo test test-rust test-sdk test-kill lint fmt bench fuzz runtime
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the program (target/debug/sidewall)
+	@$(CARGO) fetch --locked --quiet
+	@$(CARGO) build --locked --quiet --bin sidewall
+
+demo: build $(VENV)/.installed ## Show the whole way of a few real exchanges (ARGS=--stay keeps it up)
+	@target/debug/sidewall demo $(if $(filter --stay,$(ARGS)),,$(ARGS))
+	@$(VENV)/bin/python scripts/demo_sdk.py target/debug/sidewall
+	@$(if $(filter --stay,$(ARGS)),target/debug/sidewall demo --stay,true)
+
+test: test-rust test-sdk test-kill ## Install what the tests need and run all of them
+
+test-rust: build ## Only the Rust tests
+	@$(CARGO) test --locked --quiet
+
+test-sdk: build $(VENV)/.installed ## Only the official SDKs against the running program (ARGS go to pytest)
+	@$(PYTEST) -c tests/sdk/pytest.ini tests/sdk $(ARGS)
+
+test-kill: build ## Only the kill -9 rounds (SIDEWALL_KILL_ROUNDS=100 for the long run)
+	@$(PYTHON) tests/kill/kill_rounds.py
+
+lint: ## Format check, clippy, and cargo-deny where it is installed
+	@$(CARGO) fetch --locked --quiet
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --log-level error check; \
+	 else echo "lint: cargo-deny is not installed; licences and advisories were not checked"; fi
+
+fmt: ## Format the code
+	@$(CARGO) fmt
+
+bench: ## Run the benches (ARGS go to them)
+	@$(CARGO) fetch --locked --quiet
+	@$(CARGO) bench --locked $(ARGS)
+
+fuzz: ## Run every fuzz target for FUZZ_SECONDS seconds each
+	@for target in $$(cd fuzz && $(CARGO) fuzz list); do \
+	  echo "== $$target"; (cd fuzz && $(CARGO) fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS)); done
+
+runtime: ## Fetch ONNX Runtime's shared library into .sidewall/runtime
+	@$(PYTHON) scripts/fetch_runtime.py .sidewall/runtime
+
+# Installed again only when the list of packages changes.
+$(VENV)/.installed: tests/sdk/requirements.txt
+	@echo "installing the Python SDKs into $(VENV)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install -r tests/sdk/requirements.txt
+	@touch $@
