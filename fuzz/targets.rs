@@ -1,0 +1,33 @@
+//! The properties that fuzzing tests, one function per target, and the table of them.
+//!
+//! `cargo +nightly fuzz run NAME` runs one with coverage guidance, `cargo test fuzz_smoke` runs all of them on their
+//! seeds and some mutations. To add a target: a function and a row here; `fuzz_targets/NAME.rs` and its `[[bin]]` in
+//! `Cargo.toml` as the others have it (a test says so if one is missing).
+
+#[path = "targets/escape.rs"]
+mod escape;
+#[path = "targets/scanner.rs"]
+mod scanner;
+#[path = "targets/sse.rs"]
+mod sse;
+
+pub(crate) use escape::escape;
+pub(crate) use scanner::scanner;
+pub(crate) use sse::sse;
+
+/// One target.
+pub(crate) struct Target {
+    /// Name of its binary and of its corpus.
+    pub(crate) name: &'static str,
+    /// Panics if a property does not hold.
+    pub(crate) run: fn(&[u8]),
+    /// Inputs to start from.
+    pub(crate) seeds: &'static [&'static [u8]],
+}
+
+/// All targets.
+pub(crate) const TARGETS: &[Target] = &[
+    Target { name: "scanner", run: scanner, seeds: scanner::SEEDS },
+    Target { name: "sse", run: sse, seeds: sse::SEEDS },
+    Target { name: "escape", run: escape, seeds: escape::SEEDS },
+];
