@@ -62,3 +62,60 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Few distinct values, so that equal and differing reasons both occur often.
+    fn verdicts() -> impl Strategy<Value = Verdict> {
+        let word = || prop::sample::select(vec!["", "a", "b"]).prop_map(Arc::from);
+        let reason = (word(), word(), word(), word()).prop_map(|(kind, rule, guardrail, path)| Reason {
+            kind,
+            rule,
+            guardrail,
+            path,
+        });
+        prop_oneof![Just(Verdict::Allow), Just(Verdict::Redact), reason.prop_map(Verdict::Block)]
+    }
+
+    fn rank(verdict: &Verdict) -> u8 {
+        match verdict {
+            Verdict::Allow => 0,
+            Verdict::Redact => 1,
+            Verdict::Block(_) => 2,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn joining_is_a_semilattice(a in verdicts(), b in verdicts(), c in verdicts()) {
+            prop_assert_eq!(a.clone().join(a.clone()), a.clone());
+            prop_assert_eq!(a.clone().join(b.clone()), b.clone().join(a.clone()));
+            prop_assert_eq!(a.clone().join(b.clone()).join(c.clone()), a.clone().join(b.clone().join(c)));
+            prop_assert_eq!(Verdict::Allow.join(a.clone()), a);
+        }
+
+        #[test]
+        fn joining_never_weakens(a in verdicts(), b in verdicts()) {
+            let joined = a.clone().join(b.clone());
+            prop_assert_eq!(rank(&joined), rank(&a).max(rank(&b)));
+            prop_assert!(joined == a || joined == b);
+        }
+
+        #[test]
+        fn joining_a_sequence_does_not_depend_on_its_order(list in prop::collection::vec(verdicts(), 0..8)) {
+            let forward = list.iter().cloned().fold(Verdict::Allow, Verdict::join);
+            let backward = list.into_iter().rev().fold(Verdict::Allow, Verdict::join);
+            prop_assert_eq!(forward, backward);
+        }
+    }
+
+    #[test]
+    fn words() {
+        let reason = Reason { kind: "".into(), rule: "".into(), guardrail: "".into(), path: "".into() };
+        let words = [Verdict::Allow, Verdict::Redact, Verdict::Block(reason)].map(|verdict| verdict.word());
+        assert_eq!(words, ["allow", "redact", "block"]);
+    }
+}
