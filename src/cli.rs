@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod config;
 pub mod output;
 mod provider;
 mod rules;
@@ -34,6 +35,7 @@ macro_rules! commands {
 }
 
 commands! {
+    Config(config::ConfigArgs),
     Provider(provider::ProviderCommand),
     Rules(rules::Rules),
 }

@@ -186,6 +186,8 @@ pub struct UpstreamSettings {
     /// Whether it may stand at a link-local or metadata address. SECURITY: a host *name* must be held against
     /// [`super::address::is_link_local`] again after it was looked up.
     pub allow_link_local: bool,
+    /// Whether plain HTTP to another machine is meant.
+    pub allow_plaintext: bool,
 }
 
 /// `[redaction]`.

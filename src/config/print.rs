@@ -1,0 +1,256 @@
+//! What is in force, written out: every default, every guardrail of the profile. Never a secret, never a file's content.
+//!
+//! The TOML form is a configuration itself: loading it gives the same decisions (the profile's rows then stand in it twice,
+//! and a row that comes second decides nothing).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::config::{AuditContent, Config, Durability, SecretSource, UnknownEndpoint, UpstreamSettings};
+use crate::identity::{Principal, VirtualKey};
+use crate::policy::{Action, FailMode, Guardrail, Profile};
+use crate::redact::Strategy;
+use crate::text::{Part, Phase};
+
+/// A configuration as it is printed, keys in the order of the file.
+#[derive(Debug, Serialize)]
+pub struct Printed<'c> {
+    profile: Profile,
+    server: Server,
+    upstream: Vec<Upstream<'c>>,
+    identity: Identity<'c>,
+    guardrail: Vec<Row<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redaction: Option<Redaction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rulesets: Option<Rulesets>,
+    audit: Audit,
+}
+
+#[derive(Debug, Serialize)]
+struct Server {
+    listen: Vec<String>,
+    admin: String,
+    max_body_bytes: usize,
+    max_in_flight_bytes: usize,
+    max_connections: usize,
+    max_concurrency: usize,
+    header_timeout: String,
+    body_timeout: String,
+    idle_timeout: String,
+    upstream_timeout: String,
+    drain_timeout: String,
+    unknown_endpoint: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Upstream<'c> {
+    name: &'c str,
+    dialects: Vec<&'c str>,
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<BTreeMap<&'static str, String>>,
+    connect_timeout: String,
+    response_timeout: String,
+    idle_timeout: String,
+    allow_link_local: bool,
+    allow_plaintext: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Identity<'c> {
+    #[serde(rename = "static", skip_serializing_if = "Option::is_none")]
+    fallback: Option<Caller<'c>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    virtual_key: Vec<Key<'c>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Key<'c> {
+    sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+    #[serde(flatten)]
+    caller: Caller<'c>,
+}
+
+#[derive(Debug, Serialize)]
+struct Caller<'c> {
+    tenant: &'c str,
+    principal: &'c str,
+    roles: Vec<&'c str>,
+    scopes: Vec<&'c str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row<'c> {
+    name: &'c str,
+    kinds: Vec<&'c str>,
+    phase: &'static str,
+    parts: Vec<&'static str>,
+    tenants: Vec<&'c str>,
+    threshold: u8,
+    action: Action,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<Strategy>,
+    fail: FailMode,
+}
+
+#[derive(Debug, Serialize)]
+struct Redaction {
+    key: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rulesets {
+    paths: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Audit {
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dir: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    durability: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'static str>,
+}
+
+impl<'c> Printed<'c> {
+    /// What `config print` shows; `rows` are [`GuardrailSet::rows`](crate::policy::GuardrailSet::rows) of the same configuration.
+    #[must_use]
+    pub fn new(config: &'c Config, rows: &'c [Guardrail]) -> Self {
+        let key = config.redaction.key.as_ref();
+        let paths = &config.rulesets.paths;
+        Self {
+            profile: config.profile,
+            server: server(config),
+            upstream: config.upstreams.iter().map(upstream).collect(),
+            identity: Identity {
+                fallback: config.identity.fallback.as_deref().map(caller),
+                virtual_key: config.identity.virtual_keys.iter().map(virtual_key).collect(),
+            },
+            guardrail: rows.iter().map(row).collect(),
+            redaction: key.map(|key| Redaction { key: source(&key.source) }),
+            rulesets: (!paths.is_empty()).then(|| Rulesets { paths: paths.iter().map(|path| shown(path)).collect() }),
+            audit: audit(config),
+        }
+    }
+
+    /// As TOML.
+    ///
+    /// # Errors
+    /// The serializer's message; no configuration is known that leads to one.
+    pub fn to_toml(&self) -> Result<String, String> {
+        toml::to_string(self).map_err(|error| error.to_string())
+    }
+}
+
+fn server(config: &Config) -> Server {
+    let server = &config.server;
+    Server {
+        listen: server.listen.iter().map(ToString::to_string).collect(),
+        admin: server.admin.to_string(),
+        max_body_bytes: server.max_body_bytes,
+        max_in_flight_bytes: server.max_in_flight_bytes,
+        max_connections: server.max_connections,
+        max_concurrency: server.max_concurrency,
+        header_timeout: duration(server.header_timeout),
+        body_timeout: duration(server.body_timeout),
+        idle_timeout: duration(server.idle_timeout),
+        upstream_timeout: duration(server.upstream_timeout),
+        drain_timeout: duration(server.drain_timeout),
+        unknown_endpoint: match server.unknown_endpoint {
+            UnknownEndpoint::Inspect => "inspect",
+            UnknownEndpoint::Deny => "deny",
+        },
+    }
+}
+
+fn upstream(upstream: &UpstreamSettings) -> Upstream<'_> {
+    Upstream {
+        name: &upstream.name,
+        dialects: upstream.dialects.iter().map(AsRef::as_ref).collect(),
+        url: upstream.url.to_string(),
+        credential: upstream.credential.as_ref().map(|credential| source(&credential.source)),
+        connect_timeout: duration(upstream.connect_timeout),
+        response_timeout: duration(upstream.response_timeout),
+        idle_timeout: duration(upstream.idle_timeout),
+        allow_link_local: upstream.allow_link_local,
+        allow_plaintext: upstream.allow_plaintext,
+    }
+}
+
+fn virtual_key(key: &VirtualKey) -> Key<'_> {
+    Key {
+        sha256: key.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        expires: key.expires.map(|expires| expires.to_string()),
+        caller: caller(&key.principal),
+    }
+}
+
+fn caller(principal: &Principal) -> Caller<'_> {
+    Caller {
+        tenant: &principal.tenant,
+        principal: &principal.name,
+        roles: principal.roles.iter().map(AsRef::as_ref).collect(),
+        scopes: principal.scopes.iter().map(AsRef::as_ref).collect(),
+    }
+}
+
+fn row(row: &Guardrail) -> Row<'_> {
+    let all = row.parts.len() == Part::ALL.len();
+    Row {
+        name: &row.name,
+        kinds: row.kinds.iter().map(|glob| glob.as_str()).collect(),
+        phase: row.phase.map_or("both", Phase::name),
+        parts: if all { vec!["*"] } else { row.parts.iter().map(|part| part.name()).collect() },
+        tenants: row.tenants.iter().map(|glob| glob.as_str()).collect(),
+        threshold: row.threshold,
+        action: row.action,
+        strategy: (row.action == Action::Redact).then_some(row.strategy),
+        fail: row.fail,
+    }
+}
+
+fn audit(config: &Config) -> Audit {
+    let audit = config.audit.as_ref();
+    Audit {
+        enabled: audit.is_some(),
+        dir: audit.map(|audit| shown(&audit.dir)),
+        keys: audit.map(|audit| shown(&audit.keys)),
+        durability: audit.map(|audit| match audit.durability {
+            Durability::Strict => "strict",
+        }),
+        content: audit.map(|audit| match audit.content {
+            AuditContent::Metadata => "metadata",
+            AuditContent::Filtered => "filtered",
+        }),
+    }
+}
+
+/// Where a secret is read, never the secret.
+fn source(source: &SecretSource) -> BTreeMap<&'static str, String> {
+    let entry = match source {
+        SecretSource::Env(name) => ("env", name.clone()),
+        SecretSource::File(path) => ("file", shown(path)),
+    };
+    BTreeMap::from([entry])
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn duration(duration: Duration) -> String {
+    match duration.subsec_millis() {
+        0 => format!("{}s", duration.as_secs()),
+        _ => format!("{}ms", duration.as_millis()),
+    }
+}

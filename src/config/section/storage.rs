@@ -1,0 +1,179 @@
+//! What lies on disk: `[redaction]`, `[rulesets]`, `[classifier]`, `[audit]`, and secrets that are kept out of the file.
+
+use std::fs;
+use std::io::Read;
+
+use crate::config::reader::{At, Node, Reading, Table};
+use crate::config::section::not_built;
+use crate::config::settings::{
+    AuditContent, AuditSettings, Durability, MIN_REDACTION_KEY_BYTES, RedactionKey, RedactionSettings, RulesetSettings,
+    SecretSource,
+};
+use crate::secret::Sensitive;
+
+/// LIMIT: 64 KiB for a key file: keys and tokens are far smaller, and `/dev/zero` must end.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
+
+const SECRET_MEND: &str = "write { env = \"NAME\" } or { file = \"PATH\" }";
+
+/// Reads `{ env = … }` or `{ file = … }` and what it leads to.
+pub(super) fn secret(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<(SecretSource, Sensitive<Vec<u8>>)> {
+    let mut table = node.table(reading)?;
+    let env = table.take("env");
+    let file = table.take("file");
+    table.finish(reading);
+    match (env, file) {
+        (Some(env), None) => {
+            let name = env.string(reading)?;
+            let Some(value) = reading.env(name) else {
+                // The name may be a key pasted into the wrong place, so it is not repeated.
+                reading.error(
+                    &env.at,
+                    "names an environment variable that is not set",
+                    "set it, or use { file = \"PATH\" }",
+                );
+                return None;
+            };
+            Some((SecretSource::Env(name.to_owned()), Sensitive::new(value.into_bytes())))
+        }
+        (None, Some(file)) => {
+            let path = file.string(reading)?;
+            let path = reading.resolve(path);
+            let mut bytes = Vec::new();
+            let read = fs::File::open(&path).and_then(|file| file.take(MAX_SECRET_BYTES).read_to_end(&mut bytes));
+            let bytes = Sensitive::new(bytes);
+            if let Err(error) = read {
+                let what = format!("{} cannot be read ({error})", path.display());
+                reading.error(&file.at, what, "check the path and who may read it");
+                return None;
+            }
+            Some((SecretSource::File(path), bytes))
+        }
+        _ => {
+            reading.error(&node.at, "does not name one place to read from", SECRET_MEND);
+            None
+        }
+    }
+}
+
+/// Reads `[redaction]`.
+pub(in crate::config) fn redaction(root: &mut Table<'_>, reading: &mut Reading<'_>) -> RedactionSettings {
+    let mut key = None;
+    let mut named = false;
+    if let Some(mut table) = root.section("redaction", reading) {
+        if let Some(node) = table.take("key") {
+            named = true;
+            key = secret(&node, reading).and_then(|(source, bytes)| redaction_key(&node.at, source, &bytes, reading));
+        }
+        table.finish(reading);
+    }
+    if !named {
+        let what = "is absent, so placeholders change with every start and differ between replicas";
+        let mend = "make 32 random bytes (head -c 32 /dev/urandom > FILE) and set key = { file = \"FILE\" }";
+        reading.warn(&At::absent("redaction.key"), what, mend);
+    }
+    RedactionSettings { key }
+}
+
+fn redaction_key(
+    at: &At,
+    source: SecretSource,
+    bytes: &Sensitive<Vec<u8>>,
+    reading: &mut Reading<'_>,
+) -> Option<RedactionKey> {
+    let material = bytes.expose();
+    if material.len() < MIN_REDACTION_KEY_BYTES {
+        let what = format!("is too short: {} bytes", material.len());
+        reading.error(at, what, format!("use at least {MIN_REDACTION_KEY_BYTES} random bytes"));
+        return None;
+    }
+    Some(RedactionKey { source, material: bytes.clone() })
+}
+
+/// Reads `[rulesets]`.
+pub(in crate::config) fn rulesets(root: &mut Table<'_>, reading: &mut Reading<'_>) -> RulesetSettings {
+    let mut settings = RulesetSettings::default();
+    let Some(mut table) = root.section("rulesets", reading) else { return settings };
+    if let Some(node) = table.take("paths") {
+        for node in node.filled_array(reading, "list files or folders of rules, or leave [rulesets] out") {
+            let Some(path) = node.string(reading) else { continue };
+            let path = reading.resolve(path);
+            if let Err(error) = fs::metadata(&path) {
+                let what = format!("{} cannot be opened ({error})", path.display());
+                reading.error(&node.at, what, "check the path; without [rulesets] the built-in rules apply");
+            }
+            settings.paths.push(path);
+        }
+    }
+    table.finish(reading);
+    settings
+}
+
+/// Refuses `[classifier]`: promising a model and running none would be worse than saying so.
+pub(in crate::config) fn classifier(root: &mut Table<'_>, reading: &mut Reading<'_>) {
+    if let Some(node) = root.take("classifier") {
+        not_built(&node, reading, "the classifier is", "leave [classifier] out; the injection rules work without it");
+    }
+}
+
+const CONTENT: [(&str, AuditContent); 2] = [("metadata", AuditContent::Metadata), ("filtered", AuditContent::Filtered)];
+const AUDIT_MEND: &str =
+    "add [audit] with dir and keys (`sidewall keys new --tenant T --out KEYS`), or enabled = false to keep no records";
+
+/// Reads `[audit]`. No records only if the file says so: a forgotten section must not be a silent gap.
+pub(in crate::config) fn audit(root: &mut Table<'_>, reading: &mut Reading<'_>) -> Option<AuditSettings> {
+    let Some(node) = root.take("audit") else {
+        reading.error(&At::absent("audit"), "is missing", AUDIT_MEND);
+        return None;
+    };
+    let mut table = node.table(reading)?;
+    let enabled = table.take("enabled").and_then(|node| node.boolean(reading)).unwrap_or(true);
+    let content = table.take("content").and_then(|node| node.word(reading, &CONTENT)).unwrap_or(AuditContent::Filtered);
+    if let Some(node) = table.take("durability") {
+        durability(&node, reading);
+    }
+    if !enabled {
+        for key in ["dir", "keys"] {
+            table.take(key);
+        }
+        table.finish(reading);
+        reading.warn(&node.at, "is off: no exchange is recorded", "remove enabled = false to keep records");
+        return None;
+    }
+    let dir = table.need("dir", reading, "name the folder for the records");
+    let dir = dir.and_then(|node| folder(&node, false, reading));
+    let keys = table.need("keys", reading, "name the folder that `sidewall keys new` made");
+    let keys = keys.and_then(|node| folder(&node, true, reading));
+    table.finish(reading);
+    Some(AuditSettings { dir: dir?, keys: keys?, durability: Durability::Strict, content })
+}
+
+fn durability(node: &Node<'_>, reading: &mut Reading<'_>) {
+    match node.string(reading) {
+        None | Some("strict") => {}
+        Some("batched" | "best_effort") => {
+            not_built(node, reading, "durability other than strict is", "write \"strict\" or leave the key out");
+        }
+        Some(_) => {
+            reading.error(&node.at, "is not one of the known words", "write \"strict\" or leave the key out");
+        }
+    }
+}
+
+/// A folder's path; `must_exist` or not, something that is no folder must not stand there.
+fn folder(node: &Node<'_>, must_exist: bool, reading: &mut Reading<'_>) -> Option<std::path::PathBuf> {
+    let path = node.string(reading)?;
+    let path = reading.resolve(path);
+    let found = fs::metadata(&path);
+    match &found {
+        Ok(found) if !found.is_dir() => {
+            reading.error(&node.at, format!("{} is not a folder", path.display()), "name a folder");
+        }
+        Err(error) if must_exist => {
+            let what = format!("{} cannot be opened ({error})", path.display());
+            reading.error(&node.at, what, "make it: sidewall keys new --tenant TENANT --out FOLDER");
+        }
+        _ => {}
+    }
+    Some(path)
+}
