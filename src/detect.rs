@@ -1,8 +1,10 @@
 //! Detection: views in, findings out. Knows texts, never wire formats or dialects.
 
 pub mod finding;
+pub mod injection;
 pub mod ruleset;
 pub mod validate;
 
 pub use finding::{Finding, RuleInfo};
+pub use injection::injection_score;
 pub use ruleset::{Ruleset, ScanState, Scope};

@@ -1,8 +1,12 @@
 //! Provider APIs as values: one table each. Words of a provider's wire format stand in this room alone.
 
+pub mod anthropic;
+pub mod openai;
+pub mod refuse;
 pub mod registry;
+pub mod table;
+pub mod trie;
+pub mod walk;
 
-pub use registry::{Dialect, Endpoint, Route, render_error_event, render_refusal, route};
-
-/// Every dialect's name, as `[[upstream]].dialects` lists them.
-pub const NAMES: [&str; 3] = ["openai", "anthropic", "generic"];
+pub use refuse::{render_error_event, render_refusal};
+pub use registry::{ARGUMENTS, Dialect, Endpoint, NAMES, Route, Table, endpoints, route};

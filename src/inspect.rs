@@ -1,11 +1,19 @@
 //! The inspection engine: one path for bodies and streams, requests and responses.
 
-pub mod cleared;
-pub mod engine;
-pub mod refusal;
-pub mod report;
+mod assembly;
+mod channel;
+mod cleared;
+mod context;
+mod decide;
+mod opaque;
+mod refusal;
+mod report;
+mod request;
+mod response;
 
 pub use cleared::Cleared;
-pub use engine::{Framing, Guards, InspectedRequest, ResponseInspector, inspect_request};
+pub use context::Guards;
 pub use refusal::{Refusal, RefusalCode};
 pub use report::{Coverage, FilteredText, FindingNote, Report, ToolCallNote, Usage};
+pub use request::{InspectedRequest, inspect_request};
+pub use response::{Framing, ResponseInspector};

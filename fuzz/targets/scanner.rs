@@ -178,19 +178,19 @@ impl<'d> Builder<'d> {
 }
 
 impl Visitor for Builder<'_> {
-    fn object_start(&mut self) {
+    fn object_start(&mut self, _at: usize) {
         let key = self.key.take();
         self.open.push((Tree::Map(Vec::new()), key));
     }
-    fn object_end(&mut self) {
+    fn object_end(&mut self, _end: usize) {
         assert!(matches!(self.open.last(), Some((Tree::Map(_), _))));
         self.close();
     }
-    fn array_start(&mut self) {
+    fn array_start(&mut self, _at: usize) {
         let key = self.key.take();
         self.open.push((Tree::List(Vec::new()), key));
     }
-    fn array_end(&mut self) {
+    fn array_end(&mut self, _end: usize) {
         assert!(matches!(self.open.last(), Some((Tree::List(_), _))));
         self.close();
     }

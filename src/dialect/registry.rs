@@ -1,13 +1,34 @@
-//! Which table speaks for an endpoint (stub with its final signatures).
+//! Which table speaks for an endpoint.
 
-use crate::inspect::Refusal;
-use bytes::Bytes;
+use std::sync::{LazyLock, OnceLock};
 
-/// A provider API.
+use crate::dialect::refuse::ErrorStyle;
+use crate::dialect::table::{Class, Roles, Row, row};
+use crate::dialect::trie::Trie;
+use crate::dialect::{anthropic, openai};
+
+/// A provider API: a value, not a trait with branches.
 #[derive(Debug)]
 pub struct Dialect {
     /// `openai`, `anthropic`, `generic`: the names used in `[[upstream]].dialects`.
     pub name: &'static str,
+    /// Stream payloads that are not JSON but are part of the protocol.
+    pub terminators: &'static [&'static str],
+    /// How errors are written.
+    pub errors: &'static ErrorStyle,
+}
+
+/// The tables of one endpoint.
+#[derive(Debug)]
+pub struct Layout {
+    /// Role words.
+    pub roles: Roles,
+    /// Rows of request bodies.
+    pub request: &'static [Row],
+    /// Rows of whole response bodies, errors included.
+    pub response: &'static [Row],
+    /// Rows of the JSON payload of one stream event.
+    pub stream: &'static [Row],
 }
 
 /// One endpoint of a dialect.
@@ -17,8 +38,70 @@ pub struct Endpoint {
     pub dialect: &'static Dialect,
     /// Name for audit and metrics: `chat.completions`, `messages`, `unknown` …
     pub name: &'static str,
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path; `*` stands for one segment.
+    pub path: &'static str,
     /// False: no table row mentions it; `unknown_endpoint` of the configuration decides.
     pub known: bool,
+    layout: Layout,
+    compiled: OnceLock<Compiled>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    request: Trie,
+    response: Trie,
+    stream: Trie,
+}
+
+/// A compiled table with the role words that go with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Paths.
+    pub trie: &'static Trie,
+    /// Role words.
+    pub roles: Roles,
+}
+
+impl Endpoint {
+    /// A known endpoint.
+    #[must_use]
+    pub const fn new(
+        dialect: &'static Dialect,
+        name: &'static str,
+        method: &'static str,
+        path: &'static str,
+        layout: Layout,
+    ) -> Self {
+        Self { dialect, name, method, path, known: true, layout, compiled: OnceLock::new() }
+    }
+
+    fn compiled(&'static self) -> &'static Compiled {
+        self.compiled.get_or_init(|| Compiled {
+            request: Trie::new(self.layout.request),
+            response: Trie::new(self.layout.response),
+            stream: Trie::new(self.layout.stream),
+        })
+    }
+
+    /// Table of request bodies.
+    #[must_use]
+    pub fn request(&'static self) -> Table {
+        Table { trie: &self.compiled().request, roles: self.layout.roles }
+    }
+
+    /// Table of whole response bodies.
+    #[must_use]
+    pub fn response(&'static self) -> Table {
+        Table { trie: &self.compiled().response, roles: self.layout.roles }
+    }
+
+    /// Table of stream events.
+    #[must_use]
+    pub fn stream(&'static self) -> Table {
+        Table { trie: &self.compiled().stream, roles: self.layout.roles }
+    }
 }
 
 /// Where a path leads.
@@ -28,24 +111,78 @@ pub struct Route {
     pub endpoint: &'static Endpoint,
 }
 
-static GENERIC: Dialect = Dialect { name: "generic" };
-static UNKNOWN: Endpoint = Endpoint { dialect: &GENERIC, name: "unknown", known: false };
+static ARGUMENT_ROWS: [Row; 1] = [row("**", Class::Input)];
+
+/// The table of a tool call's arguments: every leaf is an argument.
+pub static ARGUMENTS: LazyLock<Trie> = LazyLock::new(|| Trie::new(&ARGUMENT_ROWS));
+
+/// For paths that look like no provider's.
+static GENERIC: Dialect = Dialect { name: "generic", ..openai::DIALECT_ROW };
+
+/// Endpoints that no table knows: every string is unlisted. The dialect (and so the upstream and the shape of refusals) is guessed
+/// from the path alone.
+static UNKNOWN: [(&str, Endpoint); 3] =
+    [("/v1/messages", unknown(&anthropic::DIALECT)), ("/v1/", unknown(&openai::DIALECT)), ("/", unknown(&GENERIC))];
+
+const fn unknown(dialect: &'static Dialect) -> Endpoint {
+    let layout = Layout { roles: &[], request: &[], response: &[], stream: &[] };
+    Endpoint { dialect, name: "unknown", method: "*", path: "*", known: false, layout, compiled: OnceLock::new() }
+}
+
+/// Every dialect's name, as `[[upstream]].dialects` lists them.
+pub const NAMES: [&str; 3] = ["openai", "anthropic", "generic"];
+
+/// Every endpoint that a table knows.
+pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
+    openai::ENDPOINTS.iter().chain(anthropic::ENDPOINTS.iter())
+}
 
 /// Finds the endpoint for a method and path (`/v1/chat/completions`; without `/u/NAME`, without query). Unknown paths lead to the
 /// generic endpoint (`known == false`).
 #[must_use]
-pub fn route(_method: &str, _path: &str) -> Route {
-    Route { endpoint: &UNKNOWN }
+pub fn route(method: &str, path: &str) -> Route {
+    let endpoint = endpoints().find(|e| e.method == method && matches_path(e.path, path)).or_else(|| {
+        UNKNOWN
+            .iter()
+            .find(|(prefix, _)| path.starts_with(prefix))
+            .or_else(|| UNKNOWN.last())
+            .map(|(_, endpoint)| endpoint)
+    });
+    // `UNKNOWN` is not empty, so `last` is always there; the fallback keeps the types honest without a panic.
+    Route { endpoint: endpoint.unwrap_or(&openai::ENDPOINTS[0]) }
 }
 
-/// The JSON body (status is `refusal.code.row().1`) in the caller's dialect, so that official SDKs raise their proper exception.
-#[must_use]
-pub fn render_refusal(_dialect: &'static Dialect, _refusal: &Refusal, _exchange: &str) -> Bytes {
-    Bytes::new()
+fn matches_path(pattern: &str, path: &str) -> bool {
+    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return true,
+            (Some("*"), Some(segment)) if !segment.is_empty() => {}
+            (Some(a), Some(b)) if a == b => {}
+            _ => return false,
+        }
+    }
 }
 
-/// The dialect's own error event for an SSE stream that has begun (whole event with its blank line).
-#[must_use]
-pub fn render_error_event(_dialect: &'static Dialect, _refusal: &Refusal, _exchange: &str) -> Bytes {
-    Bytes::new()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_their_tables() {
+        assert_eq!(route("POST", "/v1/chat/completions").endpoint.name, "chat.completions");
+        assert_eq!(route("POST", "/v1/messages").endpoint.dialect.name, "anthropic");
+        assert_eq!(route("GET", "/v1/models/some-model").endpoint.name, "models.get");
+        for (method, path, dialect) in [
+            ("GET", "/v1/chat/completions", "openai"),
+            ("POST", "/v1/messages/batches", "anthropic"),
+            ("POST", "/v1/nonsense", "openai"),
+            ("POST", "/elsewhere", "generic"),
+            ("POST", "nonsense", "generic"),
+        ] {
+            let endpoint = route(method, path).endpoint;
+            assert!(!endpoint.known, "{path}");
+            assert_eq!(endpoint.dialect.name, dialect, "{path}");
+        }
+    }
 }

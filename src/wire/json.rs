@@ -44,16 +44,16 @@ pub struct Str {
 pub trait Visitor {
     /// `{`
     #[inline]
-    fn object_start(&mut self) {}
+    fn object_start(&mut self, _at: usize) {}
     /// `}`
     #[inline]
-    fn object_end(&mut self) {}
+    fn object_end(&mut self, _end: usize) {}
     /// `[`
     #[inline]
-    fn array_start(&mut self) {}
+    fn array_start(&mut self, _at: usize) {}
     /// `]`
     #[inline]
-    fn array_end(&mut self) {}
+    fn array_end(&mut self, _end: usize) {}
     /// A key; the next event begins its value.
     #[inline]
     fn key(&mut self, _key: Str) {}
@@ -137,8 +137,9 @@ impl<V: Visitor> Scanner<'_, '_, V> {
                 self.visitor.string(value);
             }
             Some(b'{') => {
+                let at = self.at;
                 self.open(true)?;
-                self.visitor.object_start();
+                self.visitor.object_start(at);
                 self.keys.open();
                 if self.peek() != Some(b'}') {
                     self.key()?;
@@ -146,8 +147,9 @@ impl<V: Visitor> Scanner<'_, '_, V> {
                 }
             }
             Some(b'[') => {
+                let at = self.at;
                 self.open(false)?;
-                self.visitor.array_start();
+                self.visitor.array_start(at);
                 if self.peek() != Some(b']') {
                     return Ok(true);
                 }
@@ -178,12 +180,14 @@ impl<V: Visitor> Scanner<'_, '_, V> {
                 }
                 Some(b'}') if in_object => {
                     self.keys.close();
+                    let end = self.at + 1;
                     self.close();
-                    self.visitor.object_end();
+                    self.visitor.object_end(end);
                 }
                 Some(b']') if !in_object => {
+                    let end = self.at + 1;
                     self.close();
-                    self.visitor.array_end();
+                    self.visitor.array_end(end);
                 }
                 _ => return Err(self.unexpected()),
             }

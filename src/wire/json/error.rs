@@ -35,6 +35,22 @@ macro_rules! kinds {
     };
 }
 
+impl ScanErrorKind {
+    /// True for what is well-formed but larger than we accept.
+    #[must_use]
+    pub const fn is_limit(self) -> bool {
+        matches!(
+            self,
+            Self::NumberTooLong
+                | Self::KeyTooLong
+                | Self::TooDeep
+                | Self::TooManyKeys
+                | Self::TooManyValues
+                | Self::TooLong
+        )
+    }
+}
+
 kinds! {
     /// The document ends before its value does; an empty document too.
     UnexpectedEnd, "unexpected_end", "the document ends too early; send one complete JSON value";

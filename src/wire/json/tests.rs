@@ -17,16 +17,16 @@ impl Log<'_> {
 }
 
 impl Visitor for Log<'_> {
-    fn object_start(&mut self) {
+    fn object_start(&mut self, _at: usize) {
         self.events.push_str("{ ");
     }
-    fn object_end(&mut self) {
+    fn object_end(&mut self, _end: usize) {
         self.events.push_str("} ");
     }
-    fn array_start(&mut self) {
+    fn array_start(&mut self, _at: usize) {
         self.events.push_str("[ ");
     }
-    fn array_end(&mut self) {
+    fn array_end(&mut self, _end: usize) {
         self.events.push_str("] ");
     }
     fn key(&mut self, key: Str) {

@@ -1,0 +1,75 @@
+//! A refusal in the words of the caller's dialect, so that official SDKs raise their own exception.
+//!
+//! SECURITY: everything written here is of our making: class, path made of the table's own keys, rule id, exchange id.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::dialect::registry::Dialect;
+use crate::inspect::Refusal;
+
+/// The sentence of a refusal: what, where, which rule, which exchange.
+fn message(refusal: &Refusal, exchange: &str) -> String {
+    let (_, _, _, what) = refusal.code.row();
+    let mut text = String::from(what);
+    for (label, value) in
+        [("detail", refusal.detail.as_str()), ("field", &refusal.path), ("rule", &refusal.rule), ("exchange", exchange)]
+    {
+        if !value.is_empty() {
+            text.push_str(&format!(" [{label}: {value}]"));
+        }
+    }
+    text
+}
+
+/// How a dialect writes errors.
+#[derive(Debug)]
+pub struct ErrorStyle {
+    /// The provider's own word for a class of error, by HTTP status.
+    pub words: &'static [(u16, &'static str)],
+    /// The word for every other status.
+    pub other: &'static str,
+    /// The body.
+    pub body: fn(&ErrorParts<'_>) -> Value,
+    /// The `event:` field of an error in a stream, if the dialect names its events.
+    pub event: Option<&'static str>,
+}
+
+/// What an error body is made of.
+#[derive(Debug)]
+pub struct ErrorParts<'a> {
+    /// The provider's word for the class.
+    pub word: &'static str,
+    /// Our code (`sidewall_…`).
+    pub code: &'static str,
+    /// What, where, which rule, which exchange.
+    pub message: String,
+    /// The field's path, or null.
+    pub param: Value,
+    /// The exchange's id.
+    pub exchange: &'a str,
+}
+
+fn body(dialect: &Dialect, refusal: &Refusal, exchange: &str) -> Value {
+    let (code, status, _, _) = refusal.code.row();
+    let style = dialect.errors;
+    let word = style.words.iter().find(|(s, _)| *s == status).map_or(style.other, |(_, word)| word);
+    let param = if refusal.path.is_empty() { Value::Null } else { Value::from(&*refusal.path) };
+    (style.body)(&ErrorParts { word, code, message: message(refusal, exchange), param, exchange })
+}
+
+/// The JSON body (status is `refusal.code.row().1`) in the caller's dialect.
+#[must_use]
+pub fn render_refusal(dialect: &'static Dialect, refusal: &Refusal, exchange: &str) -> Bytes {
+    Bytes::from(body(dialect, refusal, exchange).to_string())
+}
+
+/// The dialect's own error event for an SSE stream that has begun (whole event with its blank line).
+#[must_use]
+pub fn render_error_event(dialect: &'static Dialect, refusal: &Refusal, exchange: &str) -> Bytes {
+    let body = body(dialect, refusal, exchange);
+    match dialect.errors.event {
+        Some(event) => Bytes::from(format!("event: {event}\ndata: {body}\n\n")),
+        None => Bytes::from(format!("data: {body}\n\n")),
+    }
+}

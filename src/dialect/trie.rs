@@ -1,0 +1,177 @@
+//! A table compiled into a trie that is walked along with the JSON scanner: one step per key or element.
+
+use crate::dialect::table::{Class, Row};
+
+/// Index of a trie node.
+pub type NodeId = u16;
+
+/// The node below which nothing is listed.
+pub const UNLISTED: NodeId = 0;
+/// The document's root.
+pub const ROOT: NodeId = 1;
+
+#[derive(Debug, Default)]
+struct Node {
+    pattern: String,
+    keys: Vec<(&'static str, NodeId)>,
+    any_key: Option<NodeId>,
+    element: Option<NodeId>,
+    rows: Vec<&'static Row>,
+}
+
+/// A compiled table.
+#[derive(Debug)]
+pub struct Trie {
+    nodes: Vec<Node>,
+}
+
+/// One step of a path.
+enum Step {
+    Key(&'static str),
+    AnyKey,
+    Element,
+    Deep,
+}
+
+impl Trie {
+    /// Compiles `rows`.
+    #[must_use]
+    pub fn new(rows: &'static [Row]) -> Self {
+        let mut trie = Self { nodes: vec![Node::default(), Node::default()] };
+        if let Some(unlisted) = trie.nodes.first_mut() {
+            unlisted.any_key = Some(UNLISTED);
+            unlisted.element = Some(UNLISTED);
+        }
+        for row in rows {
+            let mut at = ROOT;
+            for step in steps(row.path) {
+                at = trie.step_or_insert(at, &step);
+            }
+            if let Some(node) = trie.nodes.get_mut(usize::from(at)) {
+                node.rows.push(row);
+            }
+        }
+        trie
+    }
+
+    fn step_or_insert(&mut self, at: NodeId, step: &Step) -> NodeId {
+        let existing = self.nodes.get(usize::from(at)).and_then(|node| match step {
+            Step::Key(key) => node.keys.iter().find(|(k, _)| k == key).map(|(_, id)| *id),
+            Step::AnyKey | Step::Deep => node.any_key,
+            Step::Element => node.element,
+        });
+        if let Some(id) = existing {
+            return id;
+        }
+        // LIMIT: tables are static and have some hundred rows; a `u16` never overflows.
+        let id = NodeId::try_from(self.nodes.len()).unwrap_or(UNLISTED);
+        let mut node = Node { pattern: self.pattern_of(at, step), ..Node::default() };
+        if matches!(step, Step::Deep) {
+            node.any_key = Some(id);
+            node.element = Some(id);
+        }
+        self.nodes.push(node);
+        if let Some(parent) = self.nodes.get_mut(usize::from(at)) {
+            match step {
+                Step::Key(key) => parent.keys.push((key, id)),
+                Step::AnyKey => parent.any_key = Some(id),
+                Step::Element => parent.element = Some(id),
+                Step::Deep => {
+                    parent.any_key = Some(id);
+                    parent.element = parent.element.or(Some(id));
+                }
+            }
+        }
+        id
+    }
+
+    fn pattern_of(&self, parent: NodeId, step: &Step) -> String {
+        let parent = self.pattern(parent);
+        match (step, parent.is_empty()) {
+            (Step::Element, _) => format!("{parent}[]"),
+            (Step::Key(key), true) => (*key).to_owned(),
+            (Step::Key(key), false) => format!("{parent}.{key}"),
+            (Step::AnyKey | Step::Deep, true) => "*".to_owned(),
+            (Step::AnyKey | Step::Deep, false) => format!("{parent}.*"),
+        }
+    }
+
+    /// The node's path in the table's words, `[]` for elements and `*` for keys that it does not name. Empty for the root and for what
+    /// is unlisted.
+    #[must_use]
+    pub fn pattern(&self, at: NodeId) -> &str {
+        self.nodes.get(usize::from(at)).map_or("", |node| &node.pattern)
+    }
+
+    /// The node of the value under `key`, and whether the table names that key. A key that is not named is text of whoever wrote
+    /// the document, and is inspected itself.
+    #[must_use]
+    pub fn key(&self, at: NodeId, key: &[u8]) -> (NodeId, bool) {
+        let Some(node) = self.nodes.get(usize::from(at)) else { return (UNLISTED, false) };
+        match node.keys.iter().find(|(k, _)| k.as_bytes() == key) {
+            Some((_, id)) => (*id, true),
+            None => (node.any_key.unwrap_or(UNLISTED), false),
+        }
+    }
+
+    /// The node of an array's elements.
+    #[must_use]
+    pub fn element(&self, at: NodeId) -> NodeId {
+        self.nodes.get(usize::from(at)).and_then(|n| n.element).unwrap_or(UNLISTED)
+    }
+
+    /// The rows of a node.
+    #[must_use]
+    pub fn rows(&self, at: NodeId) -> &[&'static Row] {
+        self.nodes.get(usize::from(at)).map_or(&[], |n| n.rows.as_slice())
+    }
+
+    /// True if one of the node's rows is of this class.
+    #[must_use]
+    pub fn is(&self, at: NodeId, class: Class) -> bool {
+        self.rows(at).iter().any(|row| row.class == class)
+    }
+}
+
+fn steps(path: &'static str) -> Vec<Step> {
+    let mut out = Vec::new();
+    for segment in path.split('.') {
+        let bare = segment.trim_end_matches("[]");
+        match bare {
+            "" => {}
+            "*" => out.push(Step::AnyKey),
+            "**" => out.push(Step::Deep),
+            key => out.push(Step::Key(key)),
+        }
+        for _ in 0..(segment.len() - bare.len()) / 2 {
+            out.push(Step::Element);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::table::row;
+
+    static ROWS: [Row; 4] =
+        [row("a.b[].c", Class::Token), row("a.b[]", Class::Model), row("m.*", Class::Blob), row("d.**", Class::Input)];
+
+    #[test]
+    fn named_keys_beat_wildcards_and_deep_rows_reach_everywhere() {
+        let trie = Trie::new(&ROWS);
+        let (a, named) = trie.key(ROOT, b"a");
+        assert!(named);
+        let b = trie.element(trie.key(a, b"b").0);
+        assert!(trie.is(b, Class::Model));
+        assert!(trie.is(trie.key(b, b"c").0, Class::Token));
+        assert_eq!(trie.key(b, b"zzz"), (UNLISTED, false));
+        assert!(trie.is(trie.key(trie.key(ROOT, b"m").0, b"whatever").0, Class::Blob));
+        let (d, _) = trie.key(ROOT, b"d");
+        let deep = trie.key(trie.element(trie.key(d, b"x").0), b"y").0;
+        assert!(trie.is(deep, Class::Input));
+        assert!(trie.is(trie.element(d), Class::Input));
+        assert_eq!(trie.key(UNLISTED, b"a"), (UNLISTED, false));
+    }
+}

@@ -1,0 +1,384 @@
+//! One walk over a frame's JSON, guided by the trie: what stands where, as byte ranges.
+//!
+//! Nothing is copied and nothing is parsed into provider structs. Because discriminators (`type`, `role`, `index`) may come after the
+//! text they speak of, slots are recorded first and resolved when the whole document has been read.
+
+use crate::dialect::table::{Class, Roles, Row, When, Who};
+use crate::dialect::trie::{NodeId, ROOT, Trie, UNLISTED};
+use crate::text::{Part, WireRange};
+use crate::wire::json::{self, ScanError, Str, Visitor};
+
+/// Numbers shorter than this (in bytes) hold no card number, no phone number and no other identifier worth finding.
+const MIN_NUMBER_LEN: usize = 7;
+
+/// No object: the document's root stands in none.
+const NONE: u32 = u32::MAX;
+
+/// Indices of a channel: at most this many enclosing indexed levels (choice, tool call, part …). Deeper ones share the channel of
+/// the level above.
+pub const MAX_INDICES: usize = 4;
+
+/// What a slot is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A string literal; the slot's range is between its quotes.
+    String,
+    /// A number literal.
+    Number,
+    /// An object key that no row names; the range is between its quotes.
+    Key,
+}
+
+/// A literal in the document, not yet resolved.
+#[derive(Debug, Clone, Copy)]
+pub struct Slot {
+    /// Where.
+    pub range: WireRange,
+    /// True if the literal holds escapes.
+    pub escaped: bool,
+    /// How it is written.
+    pub form: Form,
+    node: NodeId,
+    object: u32,
+    name: u32,
+}
+
+/// The indices under which a slot stands: choice, tool call, content block …
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct Indices {
+    len: u8,
+    at: [u32; MAX_INDICES],
+}
+
+impl Indices {
+    fn push(&mut self, index: u32) {
+        if let Some(place) = self.at.get_mut(usize::from(self.len)) {
+            *place = index;
+            self.len += 1;
+        }
+    }
+
+    /// True if `self` stands under `prefix`.
+    #[must_use]
+    pub fn starts_with(&self, prefix: &Self) -> bool {
+        prefix.len <= self.len && self.at.iter().zip(&prefix.at).take(usize::from(prefix.len)).all(|(a, b)| a == b)
+    }
+}
+
+/// A slot with its meaning.
+#[derive(Debug, Clone, Copy)]
+pub struct Resolved {
+    /// How it is treated; `None`: no row speaks of it.
+    pub class: Option<Class>,
+    /// Who speaks.
+    pub part: Part,
+    /// Where it stands among its siblings.
+    pub indices: Indices,
+    /// Hash of the key's bytes, for rows with `*` (each name its own channel).
+    pub name: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Object {
+    parent: u32,
+    node: NodeId,
+    /// Position in the array that holds it.
+    position: Option<u32>,
+    /// What an [`Class::Index`] row says.
+    index: Option<u32>,
+    kind: Option<WireRange>,
+    role: Option<WireRange>,
+}
+
+/// A container that a row treats as a whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole {
+    /// From its opening to its closing bracket, inclusive.
+    pub range: WireRange,
+    /// The row's class.
+    pub class: Class,
+    object: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    node: NodeId,
+    object: u32,
+    is_array: bool,
+    elements: u32,
+    /// Of the value to come, in an object.
+    child: NodeId,
+    name: u32,
+    whole: Option<u32>,
+}
+
+/// What a walk found. Reused from frame to frame so that a frame costs no allocation.
+#[derive(Debug, Default)]
+pub struct Outline {
+    /// String, number and key literals in document order.
+    pub slots: Vec<Slot>,
+    /// Containers treated as a whole.
+    pub wholes: Vec<Whole>,
+    objects: Vec<Object>,
+    levels: Vec<Level>,
+}
+
+struct Walker<'a> {
+    trie: &'a Trie,
+    doc: &'a [u8],
+    outline: &'a mut Outline,
+}
+
+/// Walks `doc` and fills `outline` (cleared first).
+///
+/// # Errors
+/// Whatever the scanner refuses.
+pub fn walk(trie: &Trie, doc: &[u8], outline: &mut Outline) -> Result<(), ScanError> {
+    outline.slots.clear();
+    outline.wholes.clear();
+    outline.objects.clear();
+    outline.levels.clear();
+    json::scan(doc, &mut Walker { trie, doc, outline })
+}
+
+impl Walker<'_> {
+    /// Node, object and key name of the value that begins now; counts array elements.
+    fn value(&mut self) -> (NodeId, u32, u32, Option<u32>) {
+        let Some(level) = self.outline.levels.last_mut() else { return (ROOT, NONE, 0, None) };
+        if level.is_array {
+            let position = level.elements;
+            level.elements += 1;
+            (self.trie.element(level.node), level.object, level.name, Some(position))
+        } else {
+            (level.child, level.object, level.name, None)
+        }
+    }
+
+    fn open(&mut self, is_array: bool, at: usize) {
+        let (node, parent, name, position) = self.value();
+        let whole = self
+            .trie
+            .rows(node)
+            .iter()
+            .find(|row| matches!(row.class, Class::Derived | Class::Input))
+            .map(|row| row.class);
+        // Inside an `Input` tree only its root is a whole.
+        let within_input = self.outline.levels.last().is_some_and(|l| self.trie.is(l.node, Class::Input));
+        let whole = whole.filter(|_| !within_input).map(|class| {
+            self.outline.wholes.push(Whole { range: WireRange::new(at, at), class, object: parent });
+            u32::try_from(self.outline.wholes.len() - 1).unwrap_or(u32::MAX)
+        });
+        let object = if is_array {
+            parent
+        } else {
+            self.outline.objects.push(Object { parent, node, position, index: None, kind: None, role: None });
+            u32::try_from(self.outline.objects.len() - 1).unwrap_or(NONE)
+        };
+        self.outline.levels.push(Level { node, object, is_array, elements: 0, child: UNLISTED, name, whole });
+    }
+
+    fn close(&mut self, end: usize) {
+        if let Some(level) = self.outline.levels.pop()
+            && let Some(whole) = level.whole.and_then(|w| self.outline.wholes.get_mut(w as usize))
+        {
+            whole.range.end = end;
+        }
+    }
+
+    fn slot(&mut self, range: WireRange, escaped: bool, form: Form, node: NodeId, object: u32, name: u32) {
+        self.outline.slots.push(Slot { range, escaped, form, node, object, name });
+    }
+}
+
+impl Visitor for Walker<'_> {
+    fn object_start(&mut self, at: usize) {
+        self.open(false, at);
+    }
+
+    fn object_end(&mut self, end: usize) {
+        self.close(end);
+    }
+
+    fn array_start(&mut self, at: usize) {
+        self.open(true, at);
+    }
+
+    fn array_end(&mut self, end: usize) {
+        self.close(end);
+    }
+
+    fn key(&mut self, key: Str) {
+        let bytes = self.doc.get(key.range.range()).unwrap_or_default();
+        let trie = self.trie;
+        let Some(level) = self.outline.levels.last_mut() else { return };
+        // An escaped key never matches a row: it is unlisted, so its value is inspected.
+        let (child, named) = if key.escaped { (UNLISTED, false) } else { trie.key(level.node, bytes) };
+        level.child = child;
+        level.name = if named { 0 } else { name_hash(bytes) };
+        let (object, name) = (level.object, level.name);
+        if !named {
+            self.slot(key.range, key.escaped, Form::Key, child, object, name);
+        }
+    }
+
+    fn string(&mut self, s: Str) {
+        let (node, object, name, _) = self.value();
+        if let Some(row) = self.trie.rows(node).first()
+            && let Some(holder) = self.outline.objects.get_mut(object as usize)
+            && !s.escaped
+        {
+            match row.class {
+                Class::Type => holder.kind = Some(s.range),
+                Class::Role => holder.role = Some(s.range),
+                _ => {}
+            }
+        }
+        // A node may be both a discriminator and something else (`Ends`): look at all of its rows.
+        if self.trie.rows(node).len() > 1
+            && self.trie.is(node, Class::Type)
+            && !s.escaped
+            && let Some(holder) = self.outline.objects.get_mut(object as usize)
+        {
+            holder.kind = Some(s.range);
+        }
+        self.slot(s.range, s.escaped, Form::String, node, object, name);
+    }
+
+    fn number(&mut self, range: WireRange) {
+        let (node, object, name, _) = self.value();
+        if self.trie.is(node, Class::Index) {
+            let value =
+                self.doc.get(range.range()).and_then(|b| std::str::from_utf8(b).ok()).and_then(|s| s.parse().ok());
+            if let Some(holder) = self.outline.objects.get_mut(object as usize) {
+                holder.index = value;
+            }
+        }
+        let counts = self.trie.rows(node).iter().any(|r| matches!(r.class, Class::UsageInput | Class::UsageOutput));
+        if counts || range.len() >= MIN_NUMBER_LEN {
+            self.slot(range, false, Form::Number, node, object, name);
+        }
+    }
+
+    fn literal(&mut self, _range: WireRange) {
+        self.value();
+    }
+}
+
+impl Outline {
+    /// Says what `slot` is.
+    #[must_use]
+    pub fn resolve(&self, trie: &Trie, roles: Roles, doc: &[u8], slot: &Slot) -> Resolved {
+        let rows = trie.rows(slot.node);
+        let row = rows.iter().find(|row| self.holds(row, doc, slot.object));
+        let class = row.map(|r| r.class);
+        let part = match class {
+            Some(Class::Text(who, _) | Class::Signed(who, _)) => match who {
+                Who::Is(part) => part,
+                Who::Role => self.role(roles, doc, slot.object),
+            },
+            Some(Class::Arguments(_) | Class::Input) => Part::ToolArguments,
+            _ => Part::Unlisted,
+        };
+        Resolved { class, part, indices: self.indices(slot.object), name: slot.name }
+    }
+
+    fn holds(&self, row: &Row, doc: &[u8], object: u32) -> bool {
+        match row.when {
+            When::Always => true,
+            When::Type(types) => {
+                let kind = self.objects.get(object as usize).and_then(|o| o.kind).and_then(|r| doc.get(r.range()));
+                kind.is_some_and(|kind| types.iter().any(|t| t.as_bytes() == kind))
+            }
+        }
+    }
+
+    fn role(&self, roles: Roles, doc: &[u8], object: u32) -> Part {
+        let mut at = object;
+        while let Some(holder) = self.objects.get(at as usize) {
+            if let Some(word) = holder.role.and_then(|r| doc.get(r.range())) {
+                // A role that no table knows is held to the user's thresholds.
+                return roles.iter().find(|(w, _)| w.as_bytes() == word).map_or(Part::User, |(_, part)| *part);
+            }
+            at = holder.parent;
+        }
+        Part::User
+    }
+
+    fn indices(&self, object: u32) -> Indices {
+        let mut found = [0u32; MAX_INDICES];
+        let mut count = 0;
+        let mut at = object;
+        while let Some(holder) = self.objects.get(at as usize) {
+            if let Some(index) = holder.index.or(holder.position) {
+                if count == MAX_INDICES {
+                    // Keep the outermost ones: forget the innermost.
+                    found.rotate_left(1);
+                    count -= 1;
+                }
+                if let Some(place) = found.get_mut(count) {
+                    *place = index;
+                    count += 1;
+                }
+            }
+            at = holder.parent;
+        }
+        let mut indices = Indices::default();
+        for index in found.iter().take(count).rev() {
+            indices.push(*index);
+        }
+        indices
+    }
+
+    /// The path of `slot` for refusals and records, such as `messages[2].content[0].text`: the table's own words with positions filled
+    /// in. Keys that the table does not name are text of whoever wrote the document and show as `*`.
+    #[must_use]
+    pub fn path(&self, trie: &Trie, slot: &Slot) -> String {
+        let mut positions = Vec::new();
+        let mut pattern = trie.pattern(slot.node).to_owned();
+        let mut at = slot.object;
+        while let Some(holder) = self.objects.get(at as usize) {
+            if pattern.is_empty() && holder.node != UNLISTED {
+                // An unlisted slot is told by the nearest container that the table knows.
+                let known = trie.pattern(holder.node);
+                pattern = if known.is_empty() { "*".to_owned() } else { format!("{known}.*") };
+            }
+            positions.extend(holder.position);
+            at = holder.parent;
+        }
+        if pattern.is_empty() {
+            pattern.push('*');
+        }
+        let mut path = String::with_capacity(pattern.len() + 8);
+        let mut pieces = pattern.split("[]");
+        path.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            path.push('[');
+            if let Some(position) = positions.pop() {
+                path.push_str(&position.to_string());
+            }
+            path.push(']');
+            path.push_str(piece);
+        }
+        path
+    }
+
+    /// True if `slot` stands in the object that holds `whole`, or below it.
+    #[must_use]
+    pub fn beside(&self, whole: &Whole, slot: &Slot) -> bool {
+        let mut at = slot.object;
+        loop {
+            if at == whole.object {
+                return true;
+            }
+            match self.objects.get(at as usize) {
+                Some(holder) => at = holder.parent,
+                None => return false,
+            }
+        }
+    }
+}
+
+/// FNV-1a: tells apart the handful of unlisted names under one `*` row; a clash only joins two channels.
+fn name_hash(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193))
+}

@@ -1,0 +1,158 @@
+//! A channel: text that belongs together, and the map from it back to the literals it came from.
+
+use crate::detect::{Finding, ScanState};
+use crate::dialect::walk::{Form, Indices};
+use crate::redact::Restoration;
+use crate::text::{Part, TextSpan, WireRange};
+use crate::wire::escape::{EscapeMap, escape_into, unescape_mapped};
+use crate::wire::splice::WireEdit;
+
+/// Which channel a slot continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Ended with the frame: requests, and what no row of a stream names.
+    Run(Part),
+    /// Continued by the deltas of later frames.
+    Lane { label: &'static str, name: u32, indices: Indices },
+    /// A literal of its own: a leaf of tool arguments, a number, a key.
+    Single,
+}
+
+/// How a channel is read and what may be done to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Text, decided as it grows.
+    Text,
+    /// Text that is read and never edited: the provider has signed it.
+    Signed,
+    /// A JSON document, decided at its end, leaf by leaf.
+    Document,
+    /// A leaf of a document: text, or again a document.
+    Leaf,
+}
+
+/// One literal's share of a channel.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// Its text, in channel coordinates.
+    pub text: TextSpan,
+    /// Sequence number of the frame it stands in.
+    pub frame: u64,
+    /// Index of its slot in that frame's outline.
+    pub slot: usize,
+    range: WireRange,
+    form: Form,
+    map: EscapeMap,
+}
+
+/// A channel.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub key: Key,
+    pub part: Part,
+    pub mode: Mode,
+    pub text: String,
+    pub pieces: Vec<Piece>,
+    /// Pieces before this one are decided.
+    pub decided_pieces: usize,
+    pub scan: ScanState,
+    pub restored_to: usize,
+    pub findings: Vec<Finding>,
+    pub restorations: Vec<Restoration>,
+    /// End of the last span acted upon: what overlaps it is not acted upon again.
+    pub acted_to: usize,
+    /// What the audit shows instead of spans of the text.
+    pub filtered: Vec<(TextSpan, String)>,
+    /// Injection findings, for the score.
+    pub signals: Vec<Finding>,
+    /// Path of the first slot, for channels that outlive their frame.
+    pub path: std::sync::Arc<str>,
+}
+
+impl Channel {
+    pub(super) fn new(key: Key, part: Part, mode: Mode, path: std::sync::Arc<str>) -> Self {
+        Self {
+            key,
+            part,
+            mode,
+            text: String::new(),
+            pieces: Vec::new(),
+            decided_pieces: 0,
+            scan: ScanState::default(),
+            restored_to: 0,
+            findings: Vec::new(),
+            restorations: Vec::new(),
+            acted_to: 0,
+            filtered: Vec::new(),
+            signals: Vec::new(),
+            path,
+        }
+    }
+
+    /// The indices under which a lane stands.
+    pub(super) fn indices(&self) -> Indices {
+        match self.key {
+            Key::Lane { indices, .. } => indices,
+            Key::Run(_) | Key::Single => Indices::default(),
+        }
+    }
+
+    /// Appends a literal's text. In runs, literals are separated by a line feed that stands in no literal, so that the end of one
+    /// and the start of the next do not become a word.
+    pub(super) fn append(&mut self, doc: &[u8], range: WireRange, escaped: bool, form: Form, frame: u64, slot: usize) {
+        if matches!(self.key, Key::Run(_)) && !self.pieces.is_empty() {
+            self.text.push('\n');
+        }
+        let start = self.text.len();
+        let raw = doc.get(range.range()).unwrap_or_default();
+        let mut map = EscapeMap::new();
+        if escaped || form != Form::String {
+            unescape_mapped(raw, &mut self.text, &mut map);
+        } else {
+            // The scanner has checked the whole document; the check here costs little and keeps the types honest.
+            self.text.push_str(&String::from_utf8_lossy(raw));
+        }
+        self.pieces.push(Piece { text: TextSpan::new(start, self.text.len()), frame, slot, range, form, map });
+    }
+
+    /// The piece in which the character at `offset` stands.
+    pub(super) fn piece_at(&self, offset: usize) -> Option<&Piece> {
+        let after = self.pieces.partition_point(|p| p.text.end <= offset);
+        self.pieces.get(after).or_else(|| self.pieces.last())
+    }
+
+    /// The wire edits that put `replacement` in the place of `span`: the first literal takes it all, others lose their share.
+    pub(super) fn wire_edits(&self, span: TextSpan, replacement: &str, mut each: impl FnMut(u64, usize, WireEdit)) {
+        let first = self.pieces.partition_point(|p| p.text.end <= span.start);
+        let mut replacement = replacement;
+        for piece in self.pieces.iter().skip(first).take_while(|p| p.text.start < span.end) {
+            each(piece.frame, piece.slot, piece.edit(span, replacement));
+            replacement = "";
+        }
+    }
+}
+
+impl Piece {
+    fn edit(&self, span: TextSpan, replacement: &str) -> WireEdit {
+        let local = TextSpan::new(
+            span.start.saturating_sub(self.text.start),
+            span.end.min(self.text.end).saturating_sub(self.text.start),
+        );
+        let mut bytes = Vec::with_capacity(replacement.len() + 2);
+        match self.form {
+            // A number that must not stand becomes a string: a placeholder is no number.
+            Form::Number => {
+                bytes.push(b'"');
+                escape_into(replacement, &mut bytes);
+                bytes.push(b'"');
+                WireEdit { range: self.range, bytes }
+            }
+            Form::String | Form::Key => {
+                escape_into(replacement, &mut bytes);
+                let raw = self.map.to_raw_range(local);
+                let range = WireRange::new(self.range.start + raw.start, self.range.start + raw.end);
+                WireEdit { range, bytes }
+            }
+        }
+    }
+}

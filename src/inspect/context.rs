@@ -1,0 +1,166 @@
+//! What the inspection of one phase carries along: the guards, the vault, the report.
+
+use std::sync::Arc;
+
+use crate::detect::{Finding, Ruleset, injection_score};
+use crate::inspect::{FindingNote, Refusal, RefusalCode, Report};
+use crate::policy::{Action, Guardrails, Reason, Verdict};
+use crate::redact::{Strategy, TenantKey, Vault};
+use crate::text::{Part, Phase};
+
+/// What guards the exchanges of one tenant. Cheap to clone; swapped whole on reload.
+#[derive(Debug, Clone)]
+pub struct Guards {
+    /// Detection rules.
+    pub ruleset: Arc<Ruleset>,
+    /// Guardrails, resolved for the tenant.
+    pub guardrails: Arc<Guardrails>,
+    /// The tenant's placeholder key.
+    pub key: TenantKey,
+}
+
+/// One phase of one exchange.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub guards: Guards,
+    pub phase: Phase,
+    pub vault: Vault,
+    pub report: Report,
+}
+
+/// The prefix of an injection finding's kind.
+const INJECTION: &str = "injection.";
+
+/// Refusal codes by prefix of the kind that decided.
+const CODES: [(&str, RefusalCode); 4] = [
+    (INJECTION, RefusalCode::Injection),
+    ("pci.", RefusalCode::Pan),
+    ("pii.", RefusalCode::Pii),
+    ("secret.", RefusalCode::Secret),
+];
+
+/// True for findings that count by their sum.
+pub(super) fn is_signal(finding: &Finding) -> bool {
+    finding.rule.kind.starts_with(INJECTION)
+}
+
+/// PANs and secrets: restored to the caller's text only, never into tool arguments.
+pub(super) fn is_secret(kind: &str) -> bool {
+    kind.starts_with("pci.") || kind.starts_with("secret.")
+}
+
+/// What is done about a finding.
+#[derive(Debug)]
+pub(super) struct Ruling {
+    /// What the text becomes; `None`: it stays.
+    pub replacement: Option<String>,
+    /// What the audit shows in its place.
+    pub filtered: String,
+}
+
+impl Context {
+    /// Rules on one finding, notes it, and issues its placeholder if there is to be one. `text` is what the finding covers.
+    ///
+    /// # Errors
+    /// The refusal, if a guardrail blocks.
+    pub(super) fn rule(
+        &mut self,
+        finding: &Finding,
+        text: &str,
+        part: Part,
+        path: &Arc<str>,
+        editable: bool,
+    ) -> Result<Ruling, Refusal> {
+        let info = &*finding.rule;
+        let masked = format!("[{}]", info.word);
+        // What the caller sent himself may come back to him.
+        if self.phase == Phase::Response && self.vault.holds(text) {
+            self.note(finding, part, path, "none", "");
+            return Ok(Ruling { replacement: None, filtered: masked });
+        }
+        let judgement = self.guards.guardrails.judge(self.phase, part, &info.kind, finding.confidence);
+        match judgement.action {
+            Some(Action::Block) => {
+                self.note(finding, part, path, "block", &judgement.guardrail);
+                Err(self.block(&info.kind, &info.id, &judgement.guardrail, path))
+            }
+            Some(Action::Redact) if editable => {
+                self.note(finding, part, path, "redact", &judgement.guardrail);
+                self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Redact);
+                let replacement = match judgement.strategy {
+                    Strategy::Drop => String::new(),
+                    // Nobody could restore what the response says for the first time.
+                    Strategy::Tokenize if self.phase == Phase::Request => {
+                        self.vault.issue(&info.word, text, is_secret(&info.kind)).to_owned()
+                    }
+                    Strategy::Tokenize | Strategy::Mask => masked,
+                };
+                Ok(Ruling { filtered: replacement.clone(), replacement: Some(replacement) })
+            }
+            Some(_) => {
+                self.note(finding, part, path, "observe", &judgement.guardrail);
+                Ok(Ruling { replacement: None, filtered: masked })
+            }
+            None => {
+                self.note(finding, part, path, "none", "");
+                Ok(Ruling { replacement: None, filtered: masked })
+            }
+        }
+    }
+
+    /// Rules on the injection signals of one text: their combined score counts.
+    ///
+    /// # Errors
+    /// The refusal, if a guardrail blocks.
+    pub(super) fn rule_signals(&mut self, signals: &[Finding], part: Part, path: &Arc<str>) -> Result<(), Refusal> {
+        let Some(strongest) =
+            signals.iter().max_by(|a, b| (a.rule.weight, &b.rule.id).cmp(&(b.rule.weight, &a.rule.id)))
+        else {
+            return Ok(());
+        };
+        let score = injection_score(signals.iter());
+        let judgement = self.guards.guardrails.judge(self.phase, part, &strongest.rule.kind, score);
+        let blocks = judgement.action == Some(Action::Block);
+        let action = match judgement.action {
+            None => "none",
+            Some(_) if blocks => "block",
+            Some(_) => "observe",
+        };
+        for signal in signals {
+            let scored = Finding { confidence: score, ..signal.clone() };
+            self.note(&scored, part, path, action, &judgement.guardrail);
+        }
+        if blocks {
+            return Err(self.block(&strongest.rule.kind, &strongest.rule.id, &judgement.guardrail, path));
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, kind: &str, rule: &str, guardrail: &Arc<str>, path: &Arc<str>) -> Refusal {
+        let reason = Reason {
+            kind: Arc::from(kind),
+            rule: Arc::from(rule),
+            guardrail: Arc::clone(guardrail),
+            path: Arc::clone(path),
+        };
+        let code =
+            CODES.iter().find(|(prefix, _)| kind.starts_with(prefix)).map_or(RefusalCode::Guardrail, |(_, code)| *code);
+        let refusal = Refusal { code, path: Arc::clone(path), rule: Arc::clone(&reason.rule), detail: String::new() };
+        self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Block(reason));
+        refusal
+    }
+
+    fn note(&mut self, finding: &Finding, part: Part, path: &Arc<str>, action: &str, guardrail: &str) {
+        self.report.findings.push(FindingNote {
+            kind: finding.rule.kind.to_string(),
+            rule: finding.rule.id.to_string(),
+            part,
+            path: Arc::clone(path),
+            start: finding.span.start,
+            end: finding.span.end,
+            confidence: finding.confidence,
+            action: action.to_owned(),
+            guardrail: guardrail.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,260 @@
+//! Decides a channel: findings and placeholders in its text become edits, as far as nothing that may still come can change them.
+
+use crate::detect::{Finding, ScanState, Scope};
+use crate::dialect::{ARGUMENTS, Table};
+use crate::inspect::assembly::{Assembly, Fault, MAX_NESTING, Place};
+use crate::inspect::channel::{Channel, Key, Mode};
+use crate::inspect::context::{Context, is_signal};
+use crate::inspect::{FilteredText, Refusal};
+use crate::redact::Filtered;
+use crate::text::{Part, Phase, TextSpan};
+use crate::wire::splice::WireEdit;
+
+/// How far to both sides of a joint between two literals a finding is looked for that the joint cuts in two: longer than any card number
+/// or key prefix with its separators.
+const JOINT_REACH: usize = 96;
+
+/// Something to be done to the text.
+enum Act {
+    Finding(Finding),
+    Restore { span: TextSpan, entry: usize },
+}
+
+impl Act {
+    fn span(&self) -> TextSpan {
+        match self {
+            Self::Finding(finding) => finding.span,
+            Self::Restore { span, .. } => *span,
+        }
+    }
+}
+
+/// Decides as much of `channel` as can be decided, and returns the decided offset. `edit` gets frame, slot and edit.
+///
+/// # Errors
+/// A guardrail's refusal.
+pub(super) fn decide(
+    context: &mut Context,
+    channel: &mut Channel,
+    ended: bool,
+    place: &Place<'_>,
+    mut edit: impl FnMut(u64, usize, WireEdit),
+) -> Result<usize, Refusal> {
+    if channel.mode == Mode::Document && !ended {
+        return Ok(0);
+    }
+    let nested = place.nesting < MAX_NESTING && looks_like_json(&channel.text, channel.mode);
+    if nested && document(context, channel, place, &mut edit)? {
+        return Ok(channel.text.len());
+    }
+    let decided = scan(context, channel, ended);
+    let decided = decided.min(restorations(context, channel, ended));
+    act(context, channel, decided, place, &mut edit)?;
+    if ended {
+        signals(context, channel, place)?;
+        finish(context, channel, place);
+    }
+    Ok(decided)
+}
+
+/// True if the text may be a JSON document that is worth a scan of its own.
+fn looks_like_json(text: &str, mode: Mode) -> bool {
+    match mode {
+        // Arguments of a call are a document whatever they look like; an empty text is a call without arguments.
+        Mode::Document => !text.trim_start().is_empty(),
+        Mode::Text | Mode::Signed => false,
+        Mode::Leaf => matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[')),
+    }
+}
+
+/// Inspects the channel's text as a document of its own, leaf by leaf. False if it is none: then it is read as text.
+fn document(
+    context: &mut Context,
+    channel: &mut Channel,
+    place: &Place<'_>,
+    edit: &mut impl FnMut(u64, usize, WireEdit),
+) -> Result<bool, Refusal> {
+    let mut inner = Assembly::nested(place.nesting + 1, place.path(channel, 0));
+    let table = Table { trie: &ARGUMENTS, roles: &[] };
+    match inner.ingest(context, table, channel.text.as_bytes()) {
+        Ok(()) => {}
+        Err(Fault::Refused(refusal)) => return Err(refusal),
+        // The document is walked before anything is noted, so nothing has happened yet.
+        Err(Fault::Malformed(_)) => return Ok(false),
+    }
+    inner.end(context)?;
+    for inner_edit in inner.pop().unwrap_or_default() {
+        let span = TextSpan::new(inner_edit.range.start, inner_edit.range.end);
+        let replacement = String::from_utf8_lossy(&inner_edit.bytes);
+        channel.wire_edits(span, &replacement, &mut *edit);
+    }
+    Ok(true)
+}
+
+fn scan(context: &Context, channel: &mut Channel, ended: bool) -> usize {
+    let request = context.phase == Phase::Request;
+    let scope = Scope { phase: context.phase, injection: request && channel.mode != Mode::Signed };
+    let before = channel.findings.len();
+    let decided = context.guards.ruleset.scan(scope, &channel.text, ended, &mut channel.scan, &mut channel.findings);
+    if matches!(channel.key, Key::Run(part) if request && part != Part::Unlisted && part != Part::ToolDefinition) {
+        across_joints(context, channel);
+    }
+    if channel.findings.iter().skip(before).any(is_signal) {
+        let (signals, others) = std::mem::take(&mut channel.findings).into_iter().partition(is_signal);
+        channel.findings = others;
+        let mut signals: Vec<Finding> = signals;
+        channel.signals.append(&mut signals);
+    }
+    decided
+}
+
+/// Finds what a joint between two content parts or messages cuts in two: scans the neighbourhood of each joint as if the separator were
+/// not there.
+fn across_joints(context: &Context, channel: &mut Channel) {
+    if channel.pieces.len() < 2 {
+        return;
+    }
+    let mut tight = String::new();
+    // (offset in `tight`, offset in the channel's text) where each piece begins.
+    let mut starts = Vec::with_capacity(channel.pieces.len());
+    for piece in &channel.pieces {
+        starts.push((tight.len(), piece.text.start));
+        tight.push_str(channel.text.get(piece.text.range()).unwrap_or_default());
+    }
+    let to_text = |offset: usize| {
+        let at = starts.partition_point(|(t, _)| *t <= offset).saturating_sub(1);
+        starts.get(at).map_or(offset, |(t, text)| text + (offset - t))
+    };
+    let mut from = 0;
+    for (joint, _) in starts.iter().skip(1) {
+        if *joint < from || *joint == 0 || *joint >= tight.len() {
+            continue;
+        }
+        let start = floor(&tight, joint.saturating_sub(JOINT_REACH));
+        let end = floor(&tight, (joint + JOINT_REACH).min(tight.len()));
+        let window = tight.get(start..end).unwrap_or_default();
+        let mut found = Vec::new();
+        let scope = Scope { phase: context.phase, injection: false };
+        context.guards.ruleset.scan(scope, window, true, &mut ScanState::default(), &mut found);
+        for finding in found {
+            let (a, b) = (start + finding.span.start, start + finding.span.end);
+            if a < *joint && *joint < b {
+                // `to_text(b)` would be the start of the next piece where `b` is a piece's end.
+                let span = TextSpan::new(to_text(a), to_text(b - 1) + 1);
+                if !channel.findings.iter().any(|f| f.span.overlaps(span)) {
+                    channel.findings.push(Finding { span, ..finding });
+                    from = b;
+                }
+            }
+        }
+    }
+    channel.findings.sort_by_key(|f| f.span.start);
+}
+
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+fn restorations(context: &Context, channel: &mut Channel, ended: bool) -> usize {
+    if context.phase == Phase::Request || channel.mode == Mode::Signed || context.vault.is_empty() {
+        return channel.text.len();
+    }
+    // A call whose arguments are no document: nothing says how a value would have to be escaped there.
+    if channel.mode == Mode::Document {
+        return channel.text.len();
+    }
+    channel.restored_to =
+        context.vault.restorations(&channel.text, channel.restored_to, ended, &mut channel.restorations);
+    channel.restored_to
+}
+
+/// Acts on everything that starts before `decided`, in order of start; what overlaps an earlier act is left.
+fn act(
+    context: &mut Context,
+    channel: &mut Channel,
+    decided: usize,
+    place: &Place<'_>,
+    edit: &mut impl FnMut(u64, usize, WireEdit),
+) -> Result<(), Refusal> {
+    if channel.findings.is_empty() && channel.restorations.is_empty() {
+        return Ok(());
+    }
+    let mut acts: Vec<Act> = Vec::new();
+    let due = channel.findings.partition_point(|f| f.span.start < decided);
+    acts.extend(channel.findings.drain(..due).map(Act::Finding));
+    let due = channel.restorations.partition_point(|r| r.span.start < decided);
+    acts.extend(channel.restorations.drain(..due).map(|r| Act::Restore { span: r.span, entry: r.entry }));
+    acts.sort_by_key(|a| (a.span().start, matches!(a, Act::Finding(_))));
+    for act in acts {
+        let span = act.span();
+        if span.start < channel.acted_to {
+            continue;
+        }
+        channel.acted_to = span.end;
+        match act {
+            Act::Finding(finding) => {
+                let path = place.path(channel, span.start);
+                let text = channel.text.get(span.range()).unwrap_or_default();
+                let ruling = context.rule(&finding, text, channel.part, &path, channel.mode != Mode::Signed)?;
+                if let Some(replacement) = &ruling.replacement {
+                    channel.wire_edits(span, replacement, &mut *edit);
+                }
+                channel.filtered.push((span, ruling.filtered));
+            }
+            Act::Restore { entry, .. } => {
+                if channel.part == Part::ToolArguments && context.vault.is_secret(entry) {
+                    continue;
+                }
+                if let Some(value) = context.vault.value(entry) {
+                    channel.wire_edits(span, value.expose(), &mut *edit);
+                    context.report.restored += 1;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rules on injection signals: for what one speaker says, their sum over the whole text; for gathered texts (all tool definitions, all
+/// unlisted strings) the sum in each literal, since many harmless texts do not add up to one attack.
+fn signals(context: &mut Context, channel: &mut Channel, place: &Place<'_>) -> Result<(), Refusal> {
+    let mut rest = std::mem::take(&mut channel.signals);
+    while let Some(first) = rest.first() {
+        let path = place.path(channel, first.span.start);
+        let end = match channel.part {
+            Part::Unlisted | Part::ToolDefinition => {
+                channel.piece_at(first.span.start).map_or(usize::MAX, |p| p.text.end)
+            }
+            _ => usize::MAX,
+        };
+        let cut = rest.partition_point(|f| f.span.start < end).max(1);
+        let later = rest.split_off(cut);
+        context.rule_signals(&rest, channel.part, &path)?;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// Parts whose filtered text the record keeps; the others say nothing about what was spoken.
+const fn recorded(part: Part) -> bool {
+    !matches!(part, Part::Unlisted | Part::ToolDefinition)
+}
+
+fn finish(context: &mut Context, channel: &Channel, place: &Place<'_>) {
+    if !recorded(channel.part) || channel.text.is_empty() {
+        return;
+    }
+    let mut text = String::with_capacity(channel.text.len());
+    let mut from = 0;
+    for (span, shown) in &channel.filtered {
+        text.push_str(channel.text.get(from..span.start).unwrap_or_default());
+        text.push_str(shown);
+        from = span.end;
+    }
+    text.push_str(channel.text.get(from..).unwrap_or_default());
+    let path = place.path(channel, 0);
+    context.report.texts.push(FilteredText { part: channel.part, path, text: Filtered::from_redacted(text) });
+}
