@@ -1,1 +1,33 @@
-//! (to come)
+//! The audit log: what happened in each exchange, sealed to the tenant, signed, durable before anything leaves.
+//!
+//! ```text
+//! Record (filtered by type) → JSON, padded       on the caller's thread
+//!   → one writer thread: HPKE-sealed data key per tenant and segment → ratchet → AES-256-GCM → Merkle leaf
+//!   → COMMIT (root, signature) → one write, one fdatasync → every waiting caller answered
+//! ```
+//!
+//! The format is described byte by byte in `docs/audit-format.md`. Reading and verifying live beside writing, in
+//! [`verify`] and [`read`]; only reading needs a private key.
+
+pub mod error;
+pub mod frame;
+pub mod header;
+pub mod log;
+pub mod merkle;
+mod ratchet;
+pub mod record;
+mod recover;
+pub mod scan;
+mod segment;
+pub mod settings;
+pub mod signer;
+pub mod storage;
+#[cfg(test)]
+mod testing;
+mod writer;
+
+pub use error::AuditError;
+pub use log::{AuditLog, Receipt, Ticket};
+pub use record::{Event, Outcome, Record, RefusalNote, Timings};
+pub use settings::{Content, Settings};
+pub use storage::{Disk, SegmentFile, Storage};

@@ -1,1 +1,16 @@
-//! (to come)
+//! Tenant keys: who can read a tenant's audit records.
+//!
+//! A tenant has a key pair for HPKE (RFC 9180). The sidecar is given the public half only ([`Directory`]) and seals
+//! every segment's data key to it; the private half stays with whoever reads (`audit read`). So what the sidecar has
+//! written it cannot read, and neither can a thief of its pod.
+
+pub mod algorithm;
+pub mod directory;
+pub mod file;
+pub mod pair;
+pub mod random;
+
+pub use algorithm::Algorithm;
+pub use directory::Directory;
+pub use file::{KeyError, KeyFile, file_stem, read_private, write_pair};
+pub use pair::{PrivateKey, PublicKey, SealError, Sealed, generate};

@@ -1,0 +1,254 @@
+//! The log as the proxy sees it: submit a record, wait until it is on disk.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::audit::error::AuditError;
+use crate::audit::record::Record;
+use crate::audit::recover::recover;
+use crate::audit::settings::{Content, Settings};
+use crate::audit::signer::Signer;
+use crate::audit::storage::{Disk, Storage};
+use crate::audit::writer::{Job, Message, Writer};
+use crate::keys::{Directory, PublicKey};
+
+/// The queue is counted in units of this many bytes.
+const UNIT: usize = 64;
+/// What a queued record costs beside its text, in units.
+const OVERHEAD: usize = 4;
+
+/// The audit log. Cheap to clone; every clone writes through the same thread.
+#[derive(Clone)]
+pub struct AuditLog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    queue: Sender<Message>,
+    keys: Directory,
+    room: Arc<Semaphore>,
+    capacity: usize,
+    content: Content,
+    deadline: std::time::Duration,
+}
+
+/// Where a durable record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Segment number.
+    pub segment: u64,
+    /// Batch in the segment.
+    pub batch: u64,
+    /// Number among the tenant's records in the segment.
+    pub sequence: u64,
+}
+
+/// A record that has been submitted. Await it (or [`wait`](Self::wait)) to know that it is durable.
+#[derive(Debug)]
+#[must_use = "a submitted record is durable only when its ticket says so"]
+pub struct Ticket {
+    reply: oneshot::Receiver<Result<Receipt, AuditError>>,
+    deadline: Instant,
+}
+
+impl AuditLog {
+    /// Opens the log in `settings.dir` (made if absent): recovers what the last process left and begins a new segment.
+    /// Blocks for a few syncs.
+    ///
+    /// # Errors
+    /// [`AuditError::Open`] if the folder, the keys folder or the signer's key cannot be used, or another process
+    /// writes there; [`AuditError::Storage`] if no segment can be made. A torn or damaged log is never an error.
+    pub fn open(settings: &Settings) -> Result<Self, AuditError> {
+        std::fs::create_dir_all(&settings.dir).map_err(|error| AuditError::open(&settings.dir, error))?;
+        Self::open_with(settings, Arc::new(Disk::new(&settings.dir)))
+    }
+
+    /// As [`open`](Self::open), with another disk.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_with(settings: &Settings, storage: Arc<dyn Storage>) -> Result<Self, AuditError> {
+        let keys = Directory::open(&settings.keys).map_err(|error| AuditError::open(&settings.keys, error))?;
+        let lock = storage.lock().map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => {
+                AuditError::open(&settings.dir, "another process writes this audit log; give each its own folder")
+            }
+            _ => AuditError::open(&settings.dir, error),
+        })?;
+        let signer = settings.signer.clone().unwrap_or_else(|| settings.dir.join("signer.key"));
+        let signer = Signer::load_or_make(&signer)?;
+        let next = recover(storage.as_ref()).map_err(|error| AuditError::open(&settings.dir, error))?;
+        if let Some(problem) = &next.tampered {
+            metrics::counter!("sidewall_audit_tampered_total").increment(1);
+            tracing::error!(
+                problem,
+                "audit: ALARM: the last segment was changed after it had been written. It is kept as it is; \
+                 a new segment begins. Run `sidewall audit verify`"
+            );
+        }
+        for gap in &next.gaps {
+            metrics::counter!("sidewall_audit_gaps_total").increment(1);
+            tracing::warn!(
+                segment = gap.segment,
+                bytes = gap.to - gap.from,
+                "audit: the last process ended in the middle of a write; the unacknowledged tail was moved aside"
+            );
+        }
+        let writer = Writer::start(storage, signer, settings, &next, lock)?;
+        let (queue, messages) = channel();
+        std::thread::Builder::new()
+            .name("audit-writer".to_owned())
+            .spawn(move || writer.run(&messages))
+            .map_err(|error| AuditError::open(&settings.dir, error))?;
+        let capacity = usize::try_from(settings.queue_bytes).unwrap_or(usize::MAX) / UNIT;
+        let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                queue,
+                keys,
+                room: Arc::new(Semaphore::new(capacity)),
+                capacity,
+                content: settings.content,
+                deadline: settings.deadline,
+            }),
+        })
+    }
+
+    /// Writes a record; returns when it is durable.
+    ///
+    /// # Errors
+    /// [`AuditError`]: the record is not known to be durable, and the exchange must not go on.
+    pub async fn append(&self, record: Record) -> Result<Receipt, AuditError> {
+        let deadline = Instant::now() + self.inner.deadline;
+        let result = async {
+            let (key, text, units) = self.prepare(&record)?;
+            let room = timeout_at(deadline, Arc::clone(&self.inner.room).acquire_many_owned(units))
+                .await
+                .map_err(|_elapsed| AuditError::QueueFull)?
+                .map_err(|_closed| AuditError::Closed)?;
+            self.submit(record.tenant, key, text, room, deadline)?.resolve().await
+        };
+        result.await.inspect_err(count_failure)
+    }
+
+    /// Submits a record without waiting, so that writing overlaps with other work. Serialises on the calling thread.
+    ///
+    /// # Errors
+    /// [`AuditError::NoKey`], [`AuditError::QueueFull`], [`AuditError::TooLarge`], [`AuditError::Closed`].
+    pub fn try_submit(&self, record: Record) -> Result<Ticket, AuditError> {
+        let deadline = Instant::now() + self.inner.deadline;
+        let submit = || {
+            let (key, text, units) = self.prepare(&record)?;
+            let room = Arc::clone(&self.inner.room).try_acquire_many_owned(units);
+            let room = room.map_err(|_full| AuditError::QueueFull)?;
+            self.submit(Arc::clone(&record.tenant), key, text, room, deadline)
+        };
+        submit().inspect_err(count_failure)
+    }
+
+    /// Writes out everything submitted so far and ends the log; later records are refused.
+    ///
+    /// # Errors
+    /// [`AuditError::Storage`] if the segment could not be finished; [`AuditError::Closed`] if it was closed before.
+    pub async fn close(&self) -> Result<(), AuditError> {
+        let (reply, done) = oneshot::channel();
+        self.inner.queue.send(Message::Close(reply)).map_err(|_gone| AuditError::Closed)?;
+        done.await.map_err(|_gone| AuditError::Closed)?
+    }
+
+    fn prepare(&self, record: &Record) -> Result<(Arc<PublicKey>, Vec<u8>, u32), AuditError> {
+        let key = self.inner.keys.public_key(&record.tenant)?;
+        let text = record.encode(self.inner.content)?;
+        let units = text.len().div_ceil(UNIT) + OVERHEAD;
+        if units > self.inner.capacity {
+            return Err(AuditError::TooLarge(text.len()));
+        }
+        let units = u32::try_from(units).map_err(|_| AuditError::TooLarge(text.len()))?;
+        Ok((key, text, units))
+    }
+
+    fn submit(
+        &self,
+        tenant: Arc<str>,
+        key: Arc<PublicKey>,
+        text: Vec<u8>,
+        room: OwnedSemaphorePermit,
+        deadline: Instant,
+    ) -> Result<Ticket, AuditError> {
+        let (sender, reply) = oneshot::channel();
+        let job = Job { tenant, key, text, reply: sender, _room: room };
+        self.inner.queue.send(Message::Record(job)).map_err(|_gone| AuditError::Closed)?;
+        Ok(Ticket { reply, deadline })
+    }
+}
+
+impl Ticket {
+    /// Waits until the record is durable.
+    ///
+    /// # Errors
+    /// [`AuditError`]: the record is not known to be durable, and the exchange must not go on.
+    pub async fn wait(self) -> Result<Receipt, AuditError> {
+        self.resolve().await.inspect_err(count_failure)
+    }
+
+    async fn resolve(self) -> Result<Receipt, AuditError> {
+        let reply = timeout_at(self.deadline, self.reply).await.map_err(|_elapsed| AuditError::Deadline)?;
+        reply.map_err(|_gone| AuditError::Closed)?
+    }
+}
+
+impl IntoFuture for Ticket {
+    type Output = Result<Receipt, AuditError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.wait())
+    }
+}
+
+impl std::fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditLog").finish_non_exhaustive()
+    }
+}
+
+fn count_failure(error: &AuditError) {
+    metrics::counter!("sidewall_audit_failures_total", "reason" => error.reason()).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::scan::{Tail, scan};
+    use crate::audit::testing::{record, settings};
+
+    #[tokio::test]
+    async fn what_is_acknowledged_is_committed_in_a_segment_that_walks() {
+        let dir = tempfile::tempdir().unwrap();
+        let (settings, _keys) = settings(dir.path(), &["acme"]);
+        let log = AuditLog::open(&settings).unwrap();
+        let receipt = log.append(record("acme", "e1")).await.unwrap();
+        assert_eq!((receipt.segment, receipt.sequence), (1, 0));
+        assert!(matches!(log.append(record("nobody", "e2")).await, Err(AuditError::NoKey(_))));
+        let ticket = log.try_submit(record("acme", "e3")).unwrap();
+        assert_eq!(ticket.await.unwrap().sequence, 1);
+        assert!(matches!(AuditLog::open(&settings), Err(AuditError::Open { .. })), "one writer a folder");
+        log.close().await.unwrap();
+        assert!(matches!(log.append(record("acme", "e4")).await, Err(AuditError::Closed)));
+
+        let names = Disk::new(&settings.dir).list().unwrap();
+        let name = names.iter().find(|name| name.ends_with(".seg")).unwrap();
+        let bytes = std::fs::read(settings.dir.join(name)).unwrap();
+        let mut records = 0;
+        let scan = scan(&bytes, |_, _, batch| records += batch.commit.records).unwrap();
+        assert_eq!((scan.tail, scan.end(), records), (Tail::Clean, bytes.len() as u64, 2));
+
+        let log = AuditLog::open(&settings).unwrap();
+        assert_eq!(log.append(record("acme", "e5")).await.unwrap().segment, 2, "a restart opens a new segment");
+    }
+}
