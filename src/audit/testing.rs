@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::audit::{Event, Outcome, Record, Settings, Timings};
-use crate::inspect::report::{FilteredText, Report};
+use crate::inspect::{FilteredText, Report};
 use crate::keys::{Algorithm, PrivateKey, generate, write_pair};
 use crate::redact::Filtered;
 use crate::text::Part;

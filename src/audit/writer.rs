@@ -61,7 +61,7 @@ enum State {
     /// No segment can be written. `next` says where a new one would go on.
     Broken {
         next: Continuation,
-        since: Instant,
+        retry: Instant,
         error: AuditError,
     },
 }
