@@ -1,4 +1,6 @@
 //! All integration tests, in one binary: one link step, shared helpers.
 
 #[cfg(test)]
+mod config_file;
+#[cfg(test)]
 mod fuzz_smoke;

@@ -77,7 +77,8 @@ fn one(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Guardrail> {
         reading.error(at, "\"redact\" does not apply to injection.* kinds, which concern a whole text", mend);
     }
     // A response is masked whatever the row says (see `Guardrails::judge`); the row shows what will happen.
-    let default = if phase == Some(Phase::Response) { Strategy::Mask } else { Strategy::Tokenize };
+    let tokenizes = action == Some(Action::Redact) && phase != Some(Phase::Response);
+    let default = if tokenizes { Strategy::Tokenize } else { Strategy::Mask };
     Some(Guardrail {
         name: name?.into(),
         kinds: kinds?,

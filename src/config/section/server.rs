@@ -113,12 +113,11 @@ pub(super) fn set<T>(field: &mut T, read: Option<T>) {
 fn listen(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Listen> {
     let text = node.string(reading)?;
     if let Some(path) = text.strip_prefix("unix:") {
-        let path = reading.resolve(path);
-        let fine = path.file_name().is_some();
+        let fine = !path.is_empty() && !path.ends_with('/') && !path.contains('\0');
         if !fine {
             reading.error(&node.at, "names no socket file", ADDRESS_MEND);
         }
-        return fine.then_some(Listen::Unix(path));
+        return fine.then(|| Listen::Unix(reading.resolve(path)));
     }
     let address = text.parse::<SocketAddr>();
     if address.is_err() {
