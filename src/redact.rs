@@ -1,10 +1,18 @@
 //! Redaction and restoration: strategies, placeholders, the vault of one exchange.
 
+mod index;
+pub mod key;
+pub mod placeholder;
+pub mod restore;
 pub mod vault;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-pub use vault::{Filtered, Restoration, TenantKey, Vault};
+pub use key::{KeyError, RedactionKey, TenantKey};
+pub use restore::{RESTORE_REACH, Restoration};
+pub use vault::{Filtered, Vault};
 
 /// How a finding is taken out of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,4 +24,26 @@ pub enum Strategy {
     Mask,
     /// Nothing is left.
     Drop,
+}
+
+/// What stands in place of `value` by `strategy`. `word` and `secret` as in [`Vault::issue`].
+#[must_use]
+pub fn replacement<'v>(
+    strategy: Strategy,
+    vault: &'v mut Vault,
+    word: &str,
+    value: &str,
+    secret: bool,
+) -> Cow<'v, str> {
+    match strategy {
+        Strategy::Tokenize => Cow::Borrowed(vault.issue(word, value, secret)),
+        Strategy::Mask => Cow::Owned(mask_text(word)),
+        Strategy::Drop => Cow::Borrowed(""),
+    }
+}
+
+/// The mask of a kind: `[WORD]`.
+#[must_use]
+pub fn mask_text(word: &str) -> String {
+    format!("[{}]", placeholder::checked_word(word))
 }

@@ -1,11 +1,13 @@
 //! Text as detectors see it: spans, the parts of an exchange, and the views (folded, decoded) of a
 //! text with offset maps back to the raw one.
 
+pub mod decode;
 pub mod fold;
 pub mod part;
 pub mod span;
 pub mod view;
 
+pub use decode::{DECODE_REACH, Limits, decode};
 pub use fold::{Folding, Oddities, fold};
 pub use part::{Part, Phase};
 pub use span::{TextSpan, WireRange};

@@ -1,19 +1,24 @@
 //! The vault of one exchange: which placeholder stands for which value.
+//!
+//! A placeholder is a function of tenant, word and value, so a client that resends its history gets the same ones again,
+//! on every replica, and no state is shared. Two values of one exchange whose codes collide (25 bits: about
+//! 1 exchange in 70 at 1,000 values of one word) are kept apart by a second attempt for the later one; since a history
+//! is resent in its order, that too comes out the same.
+//!
+//! Values are digested exactly as they stand. To fold case or spaces first would give two spellings one placeholder,
+//! and restoring could write only one of them back.
+//!
+//! SECURITY: restored is what this exchange issued, by word and code, and nothing else. A caller (or a document that the
+//! caller sends) may contain the text of a placeholder that this exchange also issues for a value. It is then restored to that
+//! value: the caller sent the value in the same exchange, so nobody learns anything. What a document could reach
+//! by this, the value in a tool's arguments, the policy of that tool decides.
 
+use std::collections::{HashMap, HashSet};
+
+use crate::redact::index::Index;
+use crate::redact::key::{Digest, TenantKey};
+use crate::redact::{placeholder, restore};
 use crate::secret::Sensitive;
-use crate::text::TextSpan;
-
-/// A tenant's placeholder key, derived from `[redaction].key`.
-#[derive(Clone, Debug)]
-pub struct TenantKey(Sensitive<[u8; 32]>);
-
-impl TenantKey {
-    /// Wraps derived key material.
-    #[must_use]
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Sensitive::new(bytes))
-    }
-}
 
 /// Text that has passed redaction: the only text that audit records accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,56 +36,153 @@ impl Filtered {
     }
 }
 
-/// A placeholder found in a response, to be replaced by the value it stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Restoration {
-    /// What is replaced (brackets, emphasis and all).
-    pub span: TextSpan,
-    /// Index of the vault's entry.
-    pub entry: usize,
-}
-
 /// Placeholders issued in one exchange. Lives no longer than the exchange.
 #[derive(Debug)]
 pub struct Vault {
-    #[expect(dead_code, reason = "seam")]
     key: TenantKey,
+    entries: Vec<Entry>,
+    /// By digest of word and value. SECURITY: values themselves lie in `entries` alone, where they are wiped.
+    by_value: HashMap<Digest, usize>,
+    held: HashSet<Digest>,
+    pub(super) index: Index,
 }
+
+#[derive(Debug)]
+struct Entry {
+    placeholder: Box<str>,
+    value: Sensitive<String>,
+    secret: bool,
+}
+
+/// What [`TenantKey::digest`] takes for a word where only the value counts: no word is empty.
+const ANY_WORD: &str = "";
 
 impl Vault {
     /// An empty vault.
     #[must_use]
     pub fn new(key: TenantKey) -> Self {
-        Self { key }
+        let index = Index::new(restore::openers());
+        Self { key, entries: Vec::new(), by_value: HashMap::new(), held: HashSet::new(), index }
     }
+
     /// Issues (or finds again) the placeholder, `[WORD_XXXXXX]`, of `value` and remembers the value. `secret`: a PAN or a
     /// secret, which is never restored into tool arguments.
-    pub fn issue(&mut self, _word: &str, _value: &str, _secret: bool) -> &str {
-        ""
+    pub fn issue(&mut self, word: &str, value: &str, secret: bool) -> &str {
+        let word = placeholder::checked_word(word);
+        let digest = self.key.digest(word, value, 0);
+        let at = match self.by_value.get(&digest) {
+            Some(&at) => at,
+            None => self.remember(word, value, digest),
+        };
+        match self.entries.get_mut(at) {
+            Some(entry) => {
+                entry.secret |= secret;
+                &entry.placeholder
+            }
+            None => "",
+        }
     }
+
+    fn remember(&mut self, word: &str, value: &str, digest: Digest) -> usize {
+        let at = self.entries.len();
+        let mut code = placeholder::code(word, &digest);
+        let mut attempt = 0;
+        while !self.index.insert(word, code, at) {
+            attempt += 1;
+            code = placeholder::code(word, &self.key.digest(word, value, attempt));
+        }
+        self.by_value.insert(digest, at);
+        self.held.insert(self.key.digest(ANY_WORD, value, 0));
+        let placeholder = placeholder::write(word, code).into();
+        self.entries.push(Entry { placeholder, value: Sensitive::new(value.to_owned()), secret: false });
+        at
+    }
+
     /// True if nothing was issued: then responses need no search.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        true
+        self.entries.is_empty()
     }
+
+    /// How many placeholders were issued.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// True if `value` is one that the caller sent (and that was tokenised).
     #[must_use]
-    pub fn holds(&self, _value: &str) -> bool {
-        false
+    pub fn holds(&self, value: &str) -> bool {
+        !self.is_empty() && self.held.contains(&self.key.digest(ANY_WORD, value, 0))
     }
-    /// Finds issued placeholders in `text` from byte `from` on. Appends those that can no longer change and returns the
-    /// decided offset (see `Ruleset::scan`).
-    pub fn restorations(&self, text: &str, _from: usize, _ended: bool, _out: &mut Vec<Restoration>) -> usize {
-        text.len()
-    }
+
     /// The value behind a restoration's `entry`; `None` if there is no such entry.
     #[must_use]
-    pub fn value(&self, _entry: usize) -> Option<&Sensitive<String>> {
-        None
+    pub fn value(&self, entry: usize) -> Option<&Sensitive<String>> {
+        self.entries.get(entry).map(|entry| &entry.value)
     }
+
+    /// The placeholder of `entry` as it was issued.
+    #[must_use]
+    pub fn placeholder(&self, entry: usize) -> Option<&str> {
+        self.entries.get(entry).map(|entry| &*entry.placeholder)
+    }
+
     /// True if the entry is a PAN or a secret.
     #[must_use]
-    pub fn is_secret(&self, _entry: usize) -> bool {
-        false
+    pub fn is_secret(&self, entry: usize) -> bool {
+        self.entries.get(entry).is_some_and(|entry| entry.secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vault(key: u8) -> Vault {
+        Vault::new(TenantKey::new([key; 32]))
+    }
+
+    #[test]
+    fn placeholders_depend_on_tenant_word_and_value_alone() {
+        let (mut a, mut b, mut other) = (vault(1), vault(1), vault(2));
+        b.issue("PHONE", "+1 202 555 0100", false);
+        let first = a.issue("EMAIL", "jo@example.com", false).to_owned();
+        assert_eq!(a.issue("EMAIL", "jo@example.com", false), first);
+        assert_eq!(a.len(), 1);
+        assert_eq!(b.issue("EMAIL", "jo@example.com", false), first);
+        assert_ne!(other.issue("EMAIL", "jo@example.com", false), first);
+        assert_ne!(a.issue("EMAIL", "Jo@example.com", false), first);
+        assert_ne!(a.issue("MAIL", "jo@example.com", false)["[MAIL_".len()..], first["[EMAIL_".len()..]);
+        assert_eq!(first.len(), "[EMAIL_7KQ2MX]".len());
+    }
+
+    #[test]
+    fn the_placeholder_format_is_pinned() {
+        // Changing the derivation changes every placeholder in every caller's history: then raise the version in the salt.
+        assert_eq!(vault(7).issue("EMAIL", "jo@example.com", false), "[EMAIL_QGS3A5]");
+    }
+
+    #[test]
+    fn many_values_of_one_word_get_as_many_placeholders() {
+        let mut vault = vault(3);
+        let mut seen = HashSet::new();
+        for n in 0..20_000 {
+            assert!(seen.insert(vault.issue("ID", &n.to_string(), false).to_owned()));
+        }
+        assert_eq!(vault.len(), 20_000);
+    }
+
+    #[test]
+    fn a_vault_knows_what_it_holds_and_what_is_secret() {
+        let mut vault = vault(1);
+        assert!(vault.is_empty() && !vault.holds("x"));
+        vault.issue("KEY", "AKIAIOSFODNN7EXAMPLE", false);
+        assert!(!vault.is_secret(0));
+        vault.issue("KEY", "AKIAIOSFODNN7EXAMPLE", true);
+        assert!(vault.is_secret(0) && vault.holds("AKIAIOSFODNN7EXAMPLE") && !vault.holds("AKIA"));
+        assert_eq!(vault.value(0).unwrap().expose(), "AKIAIOSFODNN7EXAMPLE");
+        assert!(vault.value(1).is_none());
+        assert!(!format!("{vault:?}").contains("AKIA"));
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Each character is folded by itself (no composition across characters), with a look at its neighbours in two
 //! cases only: look-alikes and terminal escape sequences. Neither looks further than [`FOLD_REACH`]. So folding is
-//! local: for a raw text `a + b` where `b` starts at a [`clean_cut`], `fold(a + b)` is `fold(a) + fold(b)`.
+//! local: for a raw text `a + b` where `b` starts at a [`clean_cut`], `fold(a + b)` ends as `fold(b)` does.
 
 mod characters;
 mod confusables;
@@ -87,32 +87,45 @@ pub fn settled(raw: &str) -> usize {
         }
         chars += 1;
         token_open &= confusables::in_token(c) && chars <= LOOK_CHARS;
-        if token_open && matches!(look(c), Look::Foreign(Some(_), _)) {
+        if token_open && matches!(look(c), Look::Foreign(Some(_), _)) && confusable(raw, at, c).is_none() {
             settled = at;
         }
     }
     settled
 }
 
-/// The last offset at or before `at` at which `raw` can be cut so that both sides fold as they do together.
-/// Within a few bytes of `at` in ordinary text; 0 if there is none.
+/// An offset `cut` at or before `at`, at most [`MOST_BACK`] bytes before it and within a few in ordinary text, such that from `at`
+/// on, the fold of `raw[cut..]` is the fold of `raw`.
 #[must_use]
 pub fn clean_cut(raw: &str, at: usize) -> usize {
-    let head = raw.get(..raw.floor_char_boundary(at.min(raw.len()))).unwrap_or_default();
+    let at = raw.floor_char_boundary(at.min(raw.len()));
+    // What stands further than this before `at` has no say about anything from `at` on.
+    let safe = raw.floor_char_boundary(at.saturating_sub(FOLD_REACH));
+    let first = raw.floor_char_boundary(at.saturating_sub(MOST_BACK));
     let mut cut = None;
-    for (at, c) in head.char_indices().rev() {
-        let end = at + c.len_utf8();
-        if cut.is_some_and(|cut: usize| cut - at > FOLD_REACH) {
-            break;
+    let mut next = raw.get(at..).and_then(|rest| rest.chars().next());
+    for (start, c) in raw.get(first..at).unwrap_or_default().char_indices().rev() {
+        let end = first + start + c.len_utf8();
+        if cut.is_some_and(|cut: usize| cut - end >= FOLD_REACH) {
+            return cut.unwrap_or(safe);
         }
         if sequence::is_introducer(c) {
             cut = None;
-        } else if cut.is_none() && c.is_ascii() && !confusables::in_token(c) {
+        } else if cut.is_none() && !confusables::in_token(c) && next.is_none_or(|c| c.is_ascii() || c.is_alphanumeric())
+        {
             cut = Some(end);
         }
+        next = Some(c);
     }
-    cut.unwrap_or(0)
+    match cut {
+        Some(cut) if first == 0 => cut,
+        _ if first == 0 && at <= FOLD_REACH => 0,
+        _ => safe,
+    }
 }
+
+/// LIMIT: how far [`clean_cut`] goes back.
+const MOST_BACK: usize = 4 * FOLD_REACH;
 
 fn fold_counting(raw: &str) -> (View<'_>, Oddities) {
     let mut odd = Oddities::default();
@@ -126,8 +139,8 @@ fn fold_counting(raw: &str) -> (View<'_>, Oddities) {
     while let Some((plain, rest)) = raw.get(at..).and_then(|rest| rest.split_at_checked(plain_prefix(rest))) {
         out.copy(plain, at);
         at += plain.len();
-        if !plain.is_empty() {
-            state = Neighbours::default();
+        if let Some(last) = plain.chars().next_back() {
+            state = Neighbours { last: Some(last), ..Neighbours::default() };
         }
         let Some(c) = rest.chars().next() else { break };
         let len = match sequence::is_introducer(c) {
@@ -226,3 +239,137 @@ impl Neighbours {
 
 /// The longest tag sequence of a flag: "gbsct" and the cancel tag, <https://unicode.org/reports/tr51/#Subdivision_Flags>.
 const FLAG_TAGS: u8 = 7;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn folded(raw: &str) -> String {
+        fold(raw).text.into_owned()
+    }
+
+    #[test]
+    fn disguises_fold_to_what_they_look_like() {
+        for (raw, plain) in [
+            ("4\u{200b}1\u{ad}1\u{2060}1", "4111"),
+            ("４１１１ ⁴¹¹¹ ①② 𝟒𝟏 ٤١١١ ४१११", "4111 4111 12 41 4111 4111"),
+            ("4111\u{a0}1111\u{2009}1111–1111", "4111 1111 1111-1111"),
+            ("p\u{430}ssw\u{43e}rd ΑKIA аdmin@exаmple.com", "password AKIA admin@example.com"),
+            ("саса@example.com", "caca@example.com"),
+            ("ｉｇｎｏｒｅ 𝐢𝐠𝐧𝐨𝐫𝐞 ⓘⓖⓝⓞⓡⓔ 🅸🅶", "ignore ignore ignore IG"),
+            ("ígñöré i̵̛g̷̕n", "ignore ign"),
+            ("\u{202e}abc\u{202c} \u{2066}x\u{2069}", "abc x"),
+            ("\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}x \u{9b}1mz", "red x z"),
+            ("a\u{8}b\0c", "abc"),
+            ("“it’s” «so» … ﬁne ½", "\"it's\" \"so\" ... fine 1/2"),
+            ("1\u{5b0}2\u{e31}", "12"),
+            ("jo＠example。com", "jo@example.com"),
+            ("vis\u{e0041}\u{e0042}ible", "visible"),
+        ] {
+            assert_eq!(folded(raw), plain);
+        }
+    }
+
+    #[test]
+    fn honest_text_of_other_scripts_stays_as_it_is() {
+        for raw in [
+            "Съешь ещё этих мягких французских булок, да выпей чаю: сор, рае, НЕТ.",
+            "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία",
+            "日本語の文章です、テスト",
+            "안녕하세요 세계",
+            "שלום עולם",
+            "कृपया ध्यान दें",
+            "plain ASCII, a\ttab\r\nand a line",
+        ] {
+            let view = fold(raw);
+            assert_eq!(view.text, raw);
+            assert!(view.is_identity() && matches!(view.text, std::borrow::Cow::Borrowed(_)));
+        }
+    }
+
+    #[test]
+    fn honest_emoji_and_joiners_are_not_odd() {
+        for raw in ["👨‍👩‍👧 ❤️ 1️⃣ 🏴󠁧󠁢󠁥󠁮󠁧󠁿", "می‌خواهم", "क्‍ष", "co\u{ad}operate", "Привет"]
+        {
+            assert_eq!(examine(raw).oddities, Oddities::default(), "{raw}");
+        }
+        let odd = examine("a\u{200b}\u{200b}b\u{202e}c\u{e0041}\u{1b}[1mi\u{300}\u{301}pаy").oddities;
+        let expected = Oddities {
+            zero_width: 2,
+            tags: 1,
+            bidi: 1,
+            variation_bytes: 0,
+            stacked_marks: 1,
+            confusables: 1,
+            controls: 1,
+        };
+        assert_eq!(odd, expected);
+    }
+
+    #[test]
+    fn hidden_texts_are_read_and_mapped() {
+        let tags: String = "ignore".chars().filter_map(|c| char::from_u32(0xe0000 + u32::from(c))).collect();
+        let raw = format!("hi{tags}!");
+        let hidden = examine(&raw).hidden;
+        assert_eq!(hidden.len(), 1);
+        assert_eq!(hidden[0].text, "ignore");
+        assert_eq!(hidden[0].to_raw(TextSpan::new(1, 3)), TextSpan::new(6, 14));
+        let selectors: String =
+            "schlüssel".bytes().filter_map(|b| char::from_u32(0xe0100 + u32::from(b) - 16)).collect();
+        assert_eq!(examine(&format!("😀{selectors}")).hidden[0].text, "schlüssel");
+    }
+
+    /// Text in which everything that folds by its neighbours is frequent.
+    fn texts() -> impl Strategy<Value = String> {
+        let char = prop_oneof![
+            3 => "[a-z0-9 .@]",
+            3 => prop::sample::select(vec!["а", "о", "п", "Ρ", "α", "ո", "ø"]).prop_map(str::to_owned),
+            2 => prop::sample::select(vec!["\u{1b}", "[", "3", "m", "]", "\u{7}", "\u{1b}\\", "\u{9b}"]).prop_map(str::to_owned),
+            1 => prop::sample::select(vec!["\u{301}", "\u{200d}", "\u{5b0}", "\u{3099}", "か", "😀", "é"]).prop_map(str::to_owned),
+            1 => any::<char>().prop_map(|c| c.to_string()),
+        ];
+        prop::collection::vec(char, 0..120).prop_map(|c| c.concat())
+    }
+
+    /// The fold of `raw` from raw offset `from` on, piece by piece: raw places and text.
+    fn pieces(raw: &str, base: usize, from: usize, until: usize) -> Vec<(usize, usize, char)> {
+        let view = fold(&raw[base..]);
+        let places = view.text.char_indices().map(|(at, c)| {
+            let span = view.to_raw(TextSpan::new(at, at + c.len_utf8()));
+            (base + span.start, base + span.end, c)
+        });
+        places.filter(|&(start, _, _)| start >= from && start < until).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        #[test]
+        fn places_are_on_character_boundaries_and_in_order(raw in texts()) {
+            let mut last = 0;
+            for (start, end, _) in pieces(&raw, 0, 0, usize::MAX) {
+                prop_assert!(start >= last && raw.get(start..end).is_some_and(|t| !t.is_empty()));
+                last = start;
+            }
+            prop_assert!(fold(&raw).text.len() <= 4 * raw.len());
+        }
+
+        #[test]
+        fn folding_from_a_clean_cut_is_folding_the_whole(raw in texts(), at in 0usize..300) {
+            let at = raw.floor_char_boundary(at.min(raw.len()));
+            let cut = clean_cut(&raw, at);
+            prop_assert!(cut <= at && at - cut <= MOST_BACK + 4 && raw.is_char_boundary(cut));
+            prop_assert_eq!(pieces(&raw, cut, at, usize::MAX), pieces(&raw, 0, at, usize::MAX), "cut at {}", cut);
+        }
+
+        #[test]
+        fn what_is_settled_stays(raw in texts(), at in 0usize..300) {
+            let head = &raw[..raw.floor_char_boundary(at.min(raw.len()))];
+            let settled = settled(head);
+            prop_assert!(head.len() - settled <= FOLD_REACH);
+            prop_assert_eq!(pieces(head, 0, 0, settled), pieces(&raw, 0, 0, settled));
+        }
+    }
+}

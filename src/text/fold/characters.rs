@@ -165,21 +165,14 @@ fn compatibility(c: char) -> Folded {
         let offset = (u32::from(c) - 0x1f150) % 0x20;
         return char::from_u32(u32::from('A') + offset).map_or(Folded::Keep, Folded::Char);
     }
-    let mut letters = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(std::iter::once(c));
-    let (first, rest) = (letters.next(), letters.next());
-    match (first, rest) {
-        (Some(only), None) if only == c => return Folded::Keep,
-        (Some(first), None) => return Folded::Char(ascii(first)),
-        (Some(first), Some(second)) if first.is_ascii() && is_diacritic(second) && letters.all(is_diacritic) => {
-            return Folded::Char(first);
-        }
-        _ => {}
+    let tidy = |c: char| (!is_diacritic(c) && !is_invisible(c)).then(|| ascii(c));
+    let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(std::iter::once(c));
+    let mut text: String = decomposed.filter_map(tidy).collect();
+    if !text.is_ascii() {
+        // Letters of other scripts stay whole.
+        let composed = ComposingNormalizerBorrowed::new_nfkc().normalize_iter(std::iter::once(c));
+        text = composed.filter_map(tidy).collect();
     }
-    let text: String = ComposingNormalizerBorrowed::new_nfkc()
-        .normalize_iter(std::iter::once(c))
-        .filter(|&c| !is_diacritic(c) && !is_invisible(c))
-        .map(ascii)
-        .collect();
     let kept = text.chars().eq([c]);
     if kept || text.is_empty() || text.len() > LONGEST_EXPANSION { Folded::Keep } else { Folded::Text(text) }
 }
@@ -195,8 +188,8 @@ const DIGIT_ZEROS: &[u32] = &[
     0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620,
     0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x10d40, 0x11066, 0x110f0, 0x11136,
     0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x116d0, 0x116da, 0x11730, 0x118e0, 0x11950, 0x11bf0,
-    0x11c50, 0x11d50, 0x11da0, 0x11de0, 0x11f50, 0x16a60, 0x16ac0, 0x16b50, 0x16d70, 0x1ccf0, 0x1d7ce, 0x1d7d8,
-    0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e5f1, 0x1e950, 0x1fbf0,
+    0x11c50, 0x11d50, 0x11da0, 0x11de0, 0x11f50, 0x16130, 0x16a60, 0x16ac0, 0x16b50, 0x16d70, 0x1ccf0, 0x1d7ce,
+    0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e5f1, 0x1e950, 0x1fbf0,
 ];
 
 #[cfg(test)]

@@ -15,12 +15,15 @@ pub(super) enum Look {
     Other,
 }
 
-/// True for what a token is made of: a mail address, a key, a word; joiners and marks count in.
+/// True for what a token of scripts with look-alikes is made of: a mail address, a key, a word; joiners and marks count in.
 pub(super) fn in_token(c: char) -> bool {
     match c {
         '@' | '.' | '_' | '-' | '+' | '%' => true,
+        '\u{aa}'..='\u{58f}' | '\u{13a0}'..='\u{13fd}' | '\u{1d00}'..='\u{1fff}' | '\u{a720}'..='\u{a7ff}' => {
+            c.is_alphanumeric() || super::characters::is_diacritic(c) || super::characters::is_invisible(c)
+        }
         _ if c.is_ascii() => c.is_ascii_alphanumeric(),
-        _ => c.is_alphanumeric() || super::characters::is_invisible(c) || super::characters::is_diacritic(c),
+        _ => super::characters::is_invisible(c) || super::characters::is_diacritic(c),
     }
 }
 

@@ -24,7 +24,17 @@ fn tags(raw: &str) -> Option<View<'static>> {
 }
 
 fn selectors(raw: &str) -> Option<View<'static>> {
-    let carriers: Vec<(usize, u8)> = raw.char_indices().filter_map(|(at, c)| Some((at, selected(c)?))).collect();
+    let mut carriers: Vec<(usize, u8)> = Vec::new();
+    let mut before = None;
+    for (at, c) in raw.char_indices() {
+        let byte = selected(c);
+        // One alone selects how an emoji or an ideograph looks; a message takes several in a row.
+        if let (Some(first), Some(second)) = (before, byte) {
+            let known = carriers.last().is_some_and(|&last| last == first);
+            carriers.extend((!known).then_some(first).into_iter().chain([(at, second)]));
+        }
+        before = byte.map(|byte| (at, byte));
+    }
     if carriers.len() < FEWEST_CARRIERS {
         return None;
     }

@@ -32,7 +32,7 @@ fn parse(text: &str) -> Parsed {
     let open = || if text.len() < FOLD_REACH { Parsed::Open } else { Parsed::Not };
     let body = match bytes {
         [0xc2, 0x9b, ..] | [0x1b, b'[', ..] => 2,
-        [0x1b, b']', ..] => return osc(bytes).map_or_else(open, Parsed::Whole),
+        [0x1b, b']', ..] => return osc(bytes).unwrap_or_else(open),
         [0x1b] | [] => return open(),
         [0x1b, 0x20..=0x2f, 0x30..=0x7e, ..] => return Parsed::Whole(3),
         [0x1b, 0x20..=0x2f] => return open(),
@@ -50,11 +50,14 @@ fn parse(text: &str) -> Parsed {
     open()
 }
 
-fn osc(bytes: &[u8]) -> Option<usize> {
-    let bell = bytes.iter().position(|&b| b == 0x07).map(|at| at + 1);
-    let terminator = bytes.windows(2).position(|pair| pair == [0x1b, b'\\']).map(|at| at + 2);
-    match (bell, terminator) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
+/// INVARIANT: no sequence holds an introducer, but for the terminator: so sequences do not overlap, and where one begins does
+/// not depend on where reading began.
+fn osc(bytes: &[u8]) -> Option<Parsed> {
+    let at = 2 + bytes.iter().skip(2).position(|&b| matches!(b, 0x07 | 0x1b | 0xc2))?;
+    match bytes.get(at..)? {
+        [0x07, ..] => Some(Parsed::Whole(at + 1)),
+        [0x1b, b'\\', ..] => Some(Parsed::Whole(at + 2)),
+        [0x1b] | [0xc2] => None,
+        _ => Some(Parsed::Not),
     }
 }

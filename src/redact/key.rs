@@ -1,0 +1,124 @@
+//! Keys of placeholders: one for the deployment, from it one per tenant.
+
+use aws_lc_rs::{hmac, rand};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use thiserror::Error;
+
+use crate::secret::Sensitive;
+
+/// Bytes of every key here: the output of SHA-256.
+const KEY_BYTES: usize = 32;
+
+/// HKDF salt: keeps placeholder keys apart from anything else that may be derived from the same secret.
+const SALT: &[u8] = b"sidewall placeholder v1";
+
+/// The deployment's key, `[redaction].key`. The same on all replicas, or placeholders differ between them.
+#[derive(Clone, Debug)]
+pub struct RedactionKey(Sensitive<Vec<u8>>);
+
+/// A key that cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum KeyError {
+    /// Not base64.
+    #[error("the redaction key is not base64: make one with `openssl rand -base64 32`")]
+    Encoding,
+    /// Too short to be a key.
+    #[error(
+        "the redaction key has {0} bytes, at least {KEY_BYTES} are needed: make one with `openssl rand -base64 32`"
+    )]
+    Short(usize),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes from the operating system: set `redaction.key` to a file")]
+    Random,
+}
+
+impl RedactionKey {
+    /// Reads a key file's content: standard base64 of 32 bytes or more, white space around it ignored.
+    ///
+    /// # Errors
+    /// [`KeyError`], without any of the content.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let bytes = Sensitive::new(STANDARD.decode(text.trim()).map_err(|_| KeyError::Encoding)?);
+        match bytes.expose().len() {
+            short if short < KEY_BYTES => Err(KeyError::Short(short)),
+            _ => Ok(Self(bytes)),
+        }
+    }
+
+    /// A random key, for a deployment without one: placeholders last as long as the process.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn random() -> Result<Self, KeyError> {
+        let mut bytes = vec![0; KEY_BYTES];
+        rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
+        Ok(Self(Sensitive::new(bytes)))
+    }
+
+    /// The key of `tenant`: HKDF-SHA-256 (RFC 5869) with the tenant's name as info. One block of output is one
+    /// HMAC, written out here because it cannot fail.
+    #[must_use]
+    pub fn tenant_key(&self, tenant: &str) -> TenantKey {
+        let extracted = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SALT), self.0.expose());
+        let mut expand = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, extracted.as_ref()));
+        expand.update(tenant.as_bytes());
+        expand.update(&[1]);
+        let mut key = [0; KEY_BYTES];
+        key.iter_mut().zip(expand.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        TenantKey::new(key)
+    }
+}
+
+/// A tenant's placeholder key, derived from `[redaction].key`.
+#[derive(Clone, Debug)]
+pub struct TenantKey(Sensitive<[u8; KEY_BYTES]>);
+
+impl TenantKey {
+    /// Wraps derived key material.
+    #[must_use]
+    pub fn new(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(Sensitive::new(bytes))
+    }
+
+    /// HMAC-SHA-256 over the word (its length first, so that no other word and value read the same), the number of
+    /// the attempt, and the value.
+    pub(super) fn digest(&self, word: &str, value: &str, attempt: u32) -> Digest {
+        let mut hmac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.0.expose()));
+        hmac.update(&(word.len() as u64).to_be_bytes());
+        hmac.update(word.as_bytes());
+        hmac.update(&attempt.to_be_bytes());
+        hmac.update(value.as_bytes());
+        let mut digest = [0; KEY_BYTES];
+        digest.iter_mut().zip(hmac.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        digest
+    }
+}
+
+/// A keyed digest of a value: says nothing about it to who lacks the key.
+pub(super) type Digest = [u8; KEY_BYTES];
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::hkdf;
+
+    use super::*;
+
+    #[test]
+    fn a_tenant_key_is_hkdf_of_rfc_5869() {
+        let ikm = [7u8; 40];
+        let key = RedactionKey::parse(&STANDARD.encode(ikm)).unwrap();
+        let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(&ikm);
+        let mut expected = [0; 32];
+        prk.expand(&[b"acme"], hkdf::HKDF_SHA256).unwrap().fill(&mut expected).unwrap();
+        assert_eq!(key.tenant_key("acme").0.expose(), &expected);
+        assert_ne!(key.tenant_key("acme2").0.expose(), &expected);
+    }
+
+    #[test]
+    fn bad_keys_are_refused_without_quoting_them() {
+        assert_eq!(RedactionKey::parse("not base64!").unwrap_err(), KeyError::Encoding);
+        assert_eq!(RedactionKey::parse("c2hvcnQ=\n").unwrap_err(), KeyError::Short(5));
+        assert!(!format!("{:?}", RedactionKey::random().unwrap()).contains('['));
+    }
+}
