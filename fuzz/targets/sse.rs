@@ -1,7 +1,8 @@
 //! The event stream framer against a plain reading of the standard, and against itself on other cuts.
 
 use bytes::Bytes;
-use sidewall::wire::{Frame, FrameError, Framer, Payload, SseFramer};
+use sidewall::text::WireRange;
+use sidewall::wire::{Frame, FrameError, Framer, Payload, SpliceError, SseFramer, WireEdit, splice};
 
 pub(crate) const SEEDS: &[&[u8]] = &[
     b"\x03data: {\"a\":1}\n\ndata: [DONE]\n\n",
@@ -39,6 +40,44 @@ pub(crate) fn sse(data: &[u8]) {
         Ok(()) => assert_eq!(got, expected),
         Err(_) => assert!(expected.starts_with(&got)),
     }
+    frames.iter().enumerate().for_each(|(index, frame)| edited(frame, index == 0, usize::from(seed)));
+}
+
+/// An edit of the document, read again, gives the edited document and changes nothing around it.
+fn edited(frame: &Frame, is_first: bool, seed: usize) {
+    let Some(document) = frame.document().filter(|_| frame.complete) else { return };
+    let start = seed % (document.len() + 1);
+    let range = WireRange::new(start, (start + seed / 16).min(document.len()));
+    let edit = WireEdit { range, bytes: b"<new>".to_vec() };
+    let spliced = frame.splice(std::slice::from_ref(&edit));
+    let Some(in_raw) = frame.to_raw(range) else {
+        let across = document.get(range.range()).is_some_and(|bytes| bytes.contains(&b'\n'));
+        let colonless = range.is_empty() && frame.raw.split(|&byte| matches!(byte, b'\r' | b'\n')).any(is_bare);
+        assert!(across || colonless, "an edit within a line has a place");
+        assert_eq!(spliced, Err(SpliceError::NoPlace { index: 0 }));
+        return;
+    };
+    assert_eq!(frame.raw.get(in_raw.range()), document.get(range.range()));
+    let spliced = spliced.expect("an edit with a place");
+    assert_eq!(spliced.len() + range.len(), frame.raw.len() + edit.bytes.len());
+    let mut framer = SseFramer::new(2 * LIMIT);
+    if !is_first {
+        // A byte order mark means something at the start of a stream only.
+        assert_eq!(framer.push(Bytes::from_static(b"\n")), Ok(()));
+        assert_eq!(framer.next_frame().map(|blank| blank.payload), Some(Payload::None));
+    }
+    let pushed = framer.push(spliced);
+    assert_eq!(pushed.and(framer.finish()), Ok(()));
+    let again = framer.next_frame().expect("the edited event");
+    let expected = splice(&Bytes::copy_from_slice(document), &[edit]);
+    assert_eq!(again.document().map(Bytes::copy_from_slice), expected.ok());
+    assert_eq!(again.event_name(), frame.event_name());
+    assert_eq!(framer.next_frame(), None);
+}
+
+/// A data line that has no place for a value.
+fn is_bare(line: &[u8]) -> bool {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) == b"data"
 }
 
 fn frames_of<'d>(chunks: impl IntoIterator<Item = &'d [u8]>) -> (Vec<Frame>, Result<(), FrameError>) {

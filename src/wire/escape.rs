@@ -47,6 +47,7 @@ pub fn decode_escape(raw: &[u8]) -> Result<(char, usize), EscapeFault> {
     Ok((character, SHORT))
 }
 
+#[inline]
 fn decode_unicode(raw: &[u8]) -> Result<(char, usize), EscapeFault> {
     let first = hex_unit(raw)?;
     if let Some(character) = char::from_u32(first) {
@@ -65,11 +66,34 @@ fn decode_unicode(raw: &[u8]) -> Result<(char, usize), EscapeFault> {
 /// The UTF-16 code unit of `\uXXXX`.
 #[inline]
 fn hex_unit(raw: &[u8]) -> Result<u32, EscapeFault> {
-    let digits = raw.get(SHORT..UNICODE).ok_or(EscapeFault::Cut)?;
-    digits.iter().try_fold(0, |unit, &digit| {
-        char::from(digit).to_digit(16).map(|value| (unit << 4) | value).ok_or(EscapeFault::Unknown)
-    })
+    let digits = raw.get(SHORT..).and_then(<[u8]>::first_chunk::<4>).ok_or(EscapeFault::Cut)?;
+    let values = digits.map(|digit| HEX_VALUES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT));
+    let unit = values.iter().fold(0, |unit, &value| (unit << 4) | u32::from(value));
+    // Checked once for all four, because text beyond ASCII may consist of nothing but such escapes.
+    if values.contains(&NO_DIGIT) { Err(EscapeFault::Unknown) } else { Ok(unit) }
 }
+
+/// In `HEX_VALUES`, for whatever is no hexadecimal digit.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each hexadecimal digit.
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut rest: &[u8] = b"0123456789abcdefABCDEF";
+    while let [digit, after @ ..] = rest {
+        let value = match *digit {
+            b'0'..=b'9' => *digit - b'0',
+            b'a'..=b'f' => *digit - b'a' + 10,
+            _ => *digit - b'A' + 10,
+        };
+        let (_, from) = values.split_at_mut(*digit as usize);
+        if let [slot, ..] = from {
+            *slot = value;
+        }
+        rest = after;
+    }
+    values
+};
 
 /// The text of a literal that the scanner has accepted (what stands between its quotes). Borrowed if `escaped` is
 /// false. What the scanner would have refused stands for itself (a bad escape) or for U+FFFD (bad UTF-8).

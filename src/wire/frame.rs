@@ -110,10 +110,11 @@ impl Lines {
     }
 
     /// The raw range of a range that does not leave its line.
-    fn to_raw(&self, range: WireRange) -> Option<WireRange> {
+    fn to_raw(&self, raw: &[u8], range: WireRange) -> Option<WireRange> {
         let after = self.segments.partition_point(|segment| segment.joined <= range.start);
         let segment = self.segments.get(after.checked_sub(1)?)?;
-        within(segment.raw, WireRange::new(range.start - segment.joined, range.end.checked_sub(segment.joined)?))
+        let in_line = WireRange::new(range.start - segment.joined, range.end.checked_sub(segment.joined)?);
+        within_line(raw, segment.raw, in_line)
     }
 }
 
@@ -121,6 +122,12 @@ impl Lines {
 fn within(outer: WireRange, range: WireRange) -> Option<WireRange> {
     (range.start <= range.end && range.end <= outer.len())
         .then(|| WireRange::new(outer.start + range.start, outer.start + range.end))
+}
+
+/// The same for the value of a data line. A line `data` without a colon has an empty value, but no place for one.
+fn within_line(raw: &[u8], line: WireRange, range: WireRange) -> Option<WireRange> {
+    let before = raw.get(..line.start)?.last();
+    if line.is_empty() && !matches!(before, Some(b':' | b' ')) { None } else { within(line, range) }
 }
 
 impl Frame {
@@ -153,18 +160,21 @@ impl Frame {
         self.raw.get(self.event?.range())
     }
 
-    /// Where a range of the document stands in `raw`. `None` if it is not in the document, or spans two data lines.
+    /// Where a range of the document stands in `raw`. `None` if it is not in the document, spans two data lines, or
+    /// lies in a line `data` without a colon.
     #[must_use]
     pub fn to_raw(&self, range: WireRange) -> Option<WireRange> {
         match &self.payload {
             Payload::None => None,
             Payload::Whole => within(WireRange::new(0, self.raw.len()), range),
-            Payload::Line(line) => within(*line, range),
-            Payload::Lines(lines) => lines.to_raw(range),
+            Payload::Line(line) => within_line(&self.raw, *line, range),
+            Payload::Lines(lines) => lines.to_raw(&self.raw, range),
         }
     }
 
     /// The raw bytes with edits applied whose ranges count in the document. Without edits: `raw` itself.
+    /// Edits lie within JSON strings; one that removes what stands at the very start of a data line may let a space
+    /// come first that readers drop.
     ///
     /// # Errors
     /// Edits out of order or out of range, or such as would break an event into two.
@@ -186,7 +196,7 @@ impl Frame {
         let range = self.to_raw(edit.range).ok_or(match edit.range {
             WireRange { start, end } if end < start => SpliceError::OutOfOrder { index },
             WireRange { end, .. } if end > len => SpliceError::OutOfRange { index, len },
-            _ => SpliceError::SpansLines { index },
+            _ => SpliceError::NoPlace { index },
         })?;
         Ok(WireEdit { range, bytes: edit.bytes.clone() })
     }
@@ -259,7 +269,7 @@ mod tests {
     #[test]
     fn edits_that_would_break_the_stream_are_refused() {
         let cases = [
-            (edit(2, 5, "x"), SpliceError::SpansLines { index: 0 }),
+            (edit(2, 5, "x"), SpliceError::NoPlace { index: 0 }),
             (edit(5, 6, "x\ndata: y"), SpliceError::LineBreak { index: 0 }),
             (edit(5, 6, "x\ry"), SpliceError::LineBreak { index: 0 }),
             (edit(5, 99, ""), SpliceError::OutOfRange { index: 0, len: 9 }),

@@ -250,13 +250,25 @@ impl<V: Visitor> Scanner<'_, '_, V> {
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    match decode_escape(rest.get(run..).unwrap_or_default()) {
-                        Ok((_, len)) => self.at += len,
-                        Err(fault) => return Err(self.error(fault.into())),
-                    }
+                    self.escapes()?;
                 }
                 Some(_) => return Err(self.error(ScanErrorKind::ControlCharacter)),
                 None => return Err(self.error(ScanErrorKind::UnexpectedEnd)),
+            }
+        }
+    }
+
+    /// One escape, and those that follow it without anything between.
+    #[inline]
+    fn escapes(&mut self) -> Result<(), ScanError> {
+        loop {
+            let rest = self.doc.get(self.at..).unwrap_or_default();
+            match decode_escape(rest) {
+                Ok((_, len)) => self.at += len,
+                Err(fault) => return Err(self.error(fault.into())),
+            }
+            if self.peek() != Some(b'\\') {
+                return Ok(());
             }
         }
     }

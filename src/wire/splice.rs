@@ -39,9 +39,9 @@ pub enum SpliceError {
         /// Length of what is edited.
         len: usize,
     },
-    /// An edit spans two `data:` lines.
-    #[error("edit {index} spans two data lines; cut it where the lines meet")]
-    SpansLines {
+    /// An edit spans two `data:` lines, or stands in one without a colon.
+    #[error("edit {index} does not lie in one data line; cut it where the lines meet")]
+    NoPlace {
         /// Which of the edits.
         index: usize,
     },

@@ -2,7 +2,7 @@
 //! `SIDEWALL_FUZZ_ROUNDS` sets the number of mutations per target.
 
 #[path = "../../fuzz/targets.rs"]
-mod targets;
+pub(crate) mod targets;
 
 use std::path::Path;
 

@@ -4,3 +4,5 @@
 mod config_file;
 #[cfg(test)]
 mod fuzz_smoke;
+#[cfg(test)]
+mod wire_json;

@@ -52,6 +52,9 @@ impl<'d> KeyBook<'d> {
 
     #[inline]
     pub(super) fn open(&mut self) {
+        if self.seen.capacity() == 0 {
+            self.seen.reserve(LINEAR_KEYS);
+        }
         self.open.push(Object { first: self.seen.len(), count: 0 });
     }
 
