@@ -1,5 +1,19 @@
 //! What a pattern cannot say: check digits, number ranges, decoded headers, and whether what stands
 //! beside a match makes it something else.
+//!
+//! LIMIT: `after` is empty in responses, so a validator may use it to reject or to doubt, never as the only
+//! thing that makes a candidate acceptable.
+
+mod bank;
+mod card;
+mod label;
+mod mail;
+mod negation;
+mod network;
+mod person;
+mod phone;
+mod placeholder;
+mod token;
 
 /// What a validator may look at.
 #[derive(Clone, Copy)]
@@ -26,16 +40,91 @@ pub enum Outcome {
 /// A check of one candidate. Must not panic, must be linear in the candidate's length.
 pub type Validator = fn(&Candidate<'_>) -> Outcome;
 
-/// Every validator by the name that rules use, sorted.
-const TABLE: &[(&str, Validator)] = &[];
+/// Every validator by the name that rules use, sorted, with what it checks.
+const TABLE: &[(&str, Validator, &str)] = &[
+    (
+        "crc32-base62",
+        token::crc32_base62,
+        "the last six characters are the CRC-32 of the body in base 62 (GitHub, npm)",
+    ),
+    ("credential", placeholder::credential, "looks like a credential, not like a placeholder, a reference or a word"),
+    ("email", mail::email, "a host with a plausible top-level domain; no remote, image or unit name"),
+    ("iban", bank::iban, "length of the country and ISO 7064 mod 97-10"),
+    ("ipv4", network::ipv4, "no version number; private and loopback addresses count less"),
+    ("ipv6", network::ipv6, "parses as RFC 4291; private and loopback addresses count less"),
+    ("jwt", token::jwt, "the header decodes to a JSON object that names an algorithm"),
+    ("luhn-pan", card::pan, "Luhn, issuer range, plausible groups, neighbours and labels"),
+    ("mac", network::mac, "six octets and no more; not broadcast or zero"),
+    ("not-negated", negation::not_negated, "not what somebody says must not be done"),
+    ("not-placeholder", placeholder::not_placeholder, "no placeholder, template or masked value"),
+    ("phone-bare", phone::bare, "a national number without separators or with rare ones, beside a word for it"),
+    ("phone-international", phone::international, "an assigned country code and a length it may have"),
+    ("phone-national", phone::national, "groups and length of a national number; no date, version or id"),
+    ("url-password", placeholder::url_password, "the password in a URL is no placeholder"),
+    ("us-ssn", person::us_ssn, "area, group and serial that the SSA may issue"),
+];
 
 /// The validator of this name.
 #[must_use]
 pub fn lookup(name: &str) -> Option<Validator> {
-    TABLE.iter().find(|(known, _)| *known == name).map(|(_, validator)| *validator)
+    TABLE.iter().find(|(known, ..)| *known == name).map(|(_, validator, _)| *validator)
 }
 
 /// The names of all validators, sorted.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|(name, _)| *name)
+    TABLE.iter().map(|(name, ..)| *name)
+}
+
+/// What the validator of this name checks, in a phrase.
+#[must_use]
+pub fn describe(name: &str) -> Option<&'static str> {
+    TABLE.iter().find(|(known, ..)| *known == name).map(|(_, _, what)| *what)
+}
+
+/// The decimal digits of `text`, in order.
+fn digits(text: &str) -> impl Iterator<Item = u8> + '_ {
+    text.bytes().filter(u8::is_ascii_digit).map(|byte| byte - b'0')
+}
+
+/// Sizes of the runs of digits in `text`.
+fn digit_groups(text: &str) -> Vec<usize> {
+    text.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|len| *len > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A candidate with these neighbours.
+    pub(super) fn among<'a>(before: &'a str, text: &'a str, after: &'a str) -> Candidate<'a> {
+        Candidate { text, before, after }
+    }
+
+    /// A candidate alone.
+    pub(super) fn alone(text: &str) -> Candidate<'_> {
+        among("", text, "")
+    }
+
+    #[test]
+    fn names_are_sorted_and_unique() {
+        assert!(TABLE.is_sorted_by(|(a, ..), (b, ..)| a < b));
+    }
+
+    proptest! {
+        #[test]
+        fn no_validator_panics(before in "\\PC{0,16}", text in "\\PC{0,64}", after in "\\PC{0,8}") {
+            for (_, validator, _) in TABLE {
+                validator(&among(&before, &text, &after));
+            }
+        }
+
+        #[test]
+        fn no_validator_panics_on_numbers(before in "[0-9a-z .:\"=-]{0,16}", text in "[0-9a-zA-Z+(). :@-]{0,40}", after in "[0-9. -]{0,8}") {
+            for (_, validator, _) in TABLE {
+                validator(&among(&before, &text, &after));
+            }
+        }
+    }
 }

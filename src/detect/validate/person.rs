@@ -1,0 +1,45 @@
+//! National identifiers of persons.
+
+use super::{Candidate, Outcome, digits, label};
+
+/// US social security numbers: the areas, groups and serials that can have been issued
+/// (<https://www.ssa.gov/employer/randomization.html>: no area 000, 666 or 9xx, no group 00, no serial 0000).
+pub(super) fn us_ssn(candidate: &Candidate<'_>) -> Outcome {
+    let number = digits(candidate.text).fold(0u32, |number, digit| number.saturating_mul(10) + u32::from(digit));
+    let (area, group, serial) = (number / 1_000_000, number / 10_000 % 100, number % 10_000);
+    if digits(candidate.text).count() != 9 || matches!(area, 0 | 666 | 900..) || group == 0 || serial == 0 {
+        return Outcome::Reject;
+    }
+    let continues = |c: Option<char>, next: Option<char>| match c {
+        Some('-' | '.' | '/' | '+') => next.is_some_and(char::is_alphanumeric),
+        Some(c) => c.is_alphanumeric() || c == '_',
+        None => false,
+    };
+    let (mut before, mut after) = (candidate.before.chars().rev(), candidate.after.chars());
+    if continues(before.next(), before.next()) || continues(after.next(), after.next()) {
+        return Outcome::Reject;
+    }
+    if label::is_machine(candidate.before) { Outcome::Confidence(30) } else { Outcome::Accept }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{alone, among};
+    use super::*;
+
+    #[test]
+    fn issued_ranges_only() {
+        assert_eq!(us_ssn(&alone("536-90-4399")), Outcome::Accept);
+        assert_eq!(us_ssn(&alone("536 90 4399")), Outcome::Accept);
+        for text in ["000-12-3456", "666-12-3456", "900-12-3456", "123-00-4567", "123-45-0000", "123-45-678", ""] {
+            assert_eq!(us_ssn(&alone(text)), Outcome::Reject, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_piece_of_a_longer_number_is_none() {
+        assert_eq!(us_ssn(&among("2024-", "536-90-4399", "")), Outcome::Reject);
+        assert_eq!(us_ssn(&among("", "536-90-4399", "-12")), Outcome::Reject);
+        assert_eq!(us_ssn(&among("ssn: ", "536-90-4399", ". Then")), Outcome::Accept);
+    }
+}
