@@ -11,6 +11,7 @@ mod reader;
 mod section;
 pub mod settings;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ pub use settings::{
     RedactionSettings, RulesetSettings, Scheme, SecretSource, ServerSettings, UnknownEndpoint, UpstreamSettings,
 };
 
+use crate::keys::Directory;
 use crate::policy::{GuardrailSet, Profile};
 use reader::{At, Reading, Table};
 
@@ -127,11 +129,13 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
     let rulesets = section::storage::rulesets(&mut root, reading);
     section::storage::classifier(&mut root, reading);
     let audit = section::storage::audit(&mut root, reading);
-    root.finish(reading);
     let guardrails = GuardrailSet { profile, configured };
     let config =
         Config { profile, server, upstreams, identity, guardrails, redaction, rulesets, audit, warnings: Vec::new() };
+    section::storage::refusal(&mut root, reading);
+    root.finish(reading);
     warn_across_sections(&config, reading);
+    require_tenant_keys(&config, reading);
     config
 }
 
@@ -150,6 +154,27 @@ fn warn_across_sections(config: &Config, reading: &mut Reading<'_>) {
             let at = At::absent(&format!("upstream {}", upstream.name));
             let what = "has no credential, and a caller's virtual key is never sent on: such calls carry no key";
             reading.warn(&at, what, "set credential = { env = \"NAME\" } or { file = \"PATH\" }");
+        }
+    }
+}
+
+/// A tenant without a key could not be recorded, so each of its calls would be refused: better said when the file is checked.
+fn require_tenant_keys(config: &Config, reading: &mut Reading<'_>) {
+    // A folder that cannot be opened has been reported where it is named.
+    let Some(audit) = config.audit.as_ref().filter(|audit| audit.keys.is_dir()) else { return };
+    let callers = config.identity.virtual_keys.iter().map(|key| &key.principal).chain(&config.identity.fallback);
+    let tenants: BTreeSet<&str> = callers.map(|principal| principal.tenant.as_ref()).collect();
+    let at = At::absent("audit.keys");
+    match Directory::open(&audit.keys) {
+        Err(error) => reading.error(&at, error, "make it readable"),
+        Ok(keys) => {
+            for tenant in tenants {
+                if let Err(error) = keys.public_key(tenant) {
+                    let what = format!("holds no usable public key of tenant {tenant} ({error})");
+                    let mend = format!("run: sidewall keys new --tenant {tenant} --out {}", audit.keys.display());
+                    reading.error(&at, what, mend);
+                }
+            }
         }
     }
 }

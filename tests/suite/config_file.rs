@@ -29,7 +29,8 @@ fn folder() -> TempDir {
     fs::write(folder.path().join("short.key"), [7; 31]).unwrap();
     fs::write(folder.path().join("credential"), "planted-credential\n").unwrap();
     fs::write(folder.path().join("empty"), " \n").unwrap();
-    fs::create_dir(folder.path().join("keys")).unwrap();
+    let key = sidewall::keys::generate(sidewall::keys::Algorithm::P256).unwrap();
+    sidewall::keys::write_pair(&folder.path().join("keys"), "acme", &key).unwrap();
     folder
 }
 
@@ -154,6 +155,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("[redaction]\nkey = { file = \"short.key\" }", "redaction.key", "is too short: 31 bytes"),
     ("[rulesets]\npaths = [\"nowhere\"]", "rulesets.paths[0]", "cannot be opened"),
     ("[classifier]\nmodel = \"m\"", "classifier", "not built yet"),
+    ("refusal = \"message\"", "refusal", "not built yet"),
 ];
 
 #[test]
@@ -200,6 +202,19 @@ fn all_errors_of_all_sections_come_at_once_in_the_order_of_lines() {
             (12, "audit.durability"),
         ]
     );
+}
+
+#[test]
+fn every_tenant_needs_a_key_if_records_are_kept() {
+    let kept = |tenant: &str| {
+        let text = LEAST.replace("enabled = false", "dir = \"audit\"\nkeys = \"keys\"");
+        load(&text.replace("\"acme\"", &format!("{tenant:?}")))
+    };
+    assert!(kept("acme").is_ok());
+    let errors = kept("globex").unwrap_err();
+    assert_eq!(errors.problems.len(), 1, "{errors}");
+    assert_eq!(errors.problems[0].path, "audit.keys");
+    assert!(errors.problems[0].mend.starts_with("run: sidewall keys new --tenant globex --out "), "{errors}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What lies on disk: `[redaction]`, `[rulesets]`, `[classifier]`, `[audit]`, and secrets that are kept out of the file.
+//! What lies on disk, and what is not built yet: `[redaction]`, `[rulesets]`, `[classifier]`, `refusal`, `[audit]`, and secrets that are kept out of the file.
 
 use std::fs;
 use std::io::Read;
@@ -113,6 +113,14 @@ pub(in crate::config) fn rulesets(root: &mut Table<'_>, reading: &mut Reading<'_
 pub(in crate::config) fn classifier(root: &mut Table<'_>, reading: &mut Reading<'_>) {
     if let Some(node) = root.take("classifier") {
         not_built(&node, reading, "the classifier is", "leave [classifier] out; the injection rules work without it");
+    }
+}
+
+/// Reads `refusal`, of which only the default is built.
+pub(in crate::config) fn refusal(root: &mut Table<'_>, reading: &mut Reading<'_>) {
+    let Some(node) = root.take("refusal") else { return };
+    if node.word(reading, &[("error", false), ("message", true)]) == Some(true) {
+        not_built(&node, reading, "refusal \"message\" is", "write \"error\" or leave the key out");
     }
 }
 
