@@ -43,8 +43,8 @@ const ANY: u8 = 0;
 const PROBABLE: u8 = 50;
 /// Strict redacts on half that much evidence: numbers without a word of context that says what they are.
 const POSSIBLE: u8 = 25;
-/// A score at which no single ordinary rule suffices: one explicit override, or two weaker signs together. People do write
-/// *about* injections, so a lone quoted phrase must pass.
+/// Scores combine rule weights (`detect::injection`): one explicit order to ignore the instructions reaches this alone, weaker
+/// signs only two or three together. So text that merely mentions roles, prompts or rules passes.
 const INJECTION_BY_CALLER: u8 = 70;
 /// Tool results and documents have no business to give orders at all: less evidence suffices.
 const INJECTION_BY_DATA: u8 = 60;
