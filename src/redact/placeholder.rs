@@ -80,6 +80,7 @@ fn double(symbol: u8) -> u8 {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may fail loudly")]
 mod tests {
     use proptest::prelude::*;
 

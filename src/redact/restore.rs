@@ -275,6 +275,7 @@ impl Cursor<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may fail loudly")]
 mod tests {
     use proptest::prelude::*;
 

@@ -111,8 +111,7 @@ pub fn clean_cut(raw: &str, at: usize) -> usize {
         }
         if sequence::is_introducer(c) {
             cut = None;
-        } else if cut.is_none() && !confusables::in_token(c) && next.is_none_or(|c| c.is_ascii() || c.is_alphanumeric())
-        {
+        } else if cut.is_none() && !confusables::in_token(c) && (c.is_ascii() || next.is_none_or(is_base)) {
             cut = Some(end);
         }
         next = Some(c);
@@ -122,6 +121,11 @@ pub fn clean_cut(raw: &str, at: usize) -> usize {
         _ if first == 0 && at <= FOLD_REACH => 0,
         _ => safe,
     }
+}
+
+/// True for characters that fold the same whatever they stand on.
+fn is_base(c: char) -> bool {
+    c.is_ascii() || characters::is_quick(c)
 }
 
 /// LIMIT: how far [`clean_cut`] goes back.
@@ -218,7 +222,7 @@ impl Neighbours {
             Why::Variation => odd.variation_bytes += u32::from(!after(|c| !characters::is_invisible(c))),
             // Between emoji, or letters of scripts that shape by joiners, a joiner is honest.
             Why::Joiner => {
-                odd.zero_width += u32::from(!after(|c| !c.is_ascii() && !characters::is_invisible_carrier(c)))
+                odd.zero_width += u32::from(!after(|c| !c.is_ascii() && !characters::is_invisible_carrier(c)));
             }
             Why::ZeroWidth => odd.zero_width += u32::from(c != '\u{ad}'),
         }
@@ -241,6 +245,7 @@ impl Neighbours {
 const FLAG_TAGS: u8 = 7;
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may fail loudly")]
 mod tests {
     use proptest::prelude::*;
 

@@ -56,7 +56,7 @@ impl<'a> View<'a> {
     /// piece that holds `raw`. Monotone.
     #[must_use]
     pub fn from_raw(&self, raw: usize) -> usize {
-        self.map.from_raw(raw)
+        self.map.view_of(raw)
     }
 }
 
@@ -104,7 +104,7 @@ impl OffsetMap {
         TextSpan::new(start, end.max(start))
     }
 
-    fn from_raw(&self, raw: usize) -> usize {
+    fn view_of(&self, raw: usize) -> usize {
         let Kind::Pieces(pieces) = &self.kind else { return raw.min(self.view_len) };
         // The first piece that ends after `raw`: several may share a raw range (a decoded run inside a run).
         let at = pieces.partition_point(|p| p.raw.end <= raw);
@@ -197,6 +197,7 @@ impl Builder {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may fail loudly")]
 mod tests {
     use proptest::prelude::*;
 

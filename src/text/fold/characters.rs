@@ -135,7 +135,7 @@ fn punctuation(c: char) -> Option<char> {
 }
 
 /// Ranges of everyday letters and signs that NFKC leaves as they are (tested one by one below).
-fn is_quick(c: char) -> bool {
+pub(super) fn is_quick(c: char) -> bool {
     matches!(c, '\u{391}'..='\u{3ce}' | '\u{400}'..='\u{482}' | '\u{48a}'..='\u{52f}' | '\u{5d0}'..='\u{5ea}'
         | '\u{620}'..='\u{64a}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}'
         | '\u{ac00}'..='\u{d7a3}' | '\u{2190}'..='\u{2211}' | '\u{2500}'..='\u{27bf}' | '\u{1f300}'..='\u{1f6ff}'
