@@ -10,11 +10,13 @@
 //! [`verify`] and [`read`]; only reading needs a private key.
 
 pub mod error;
+mod folder;
 pub mod frame;
 pub mod header;
 pub mod log;
 pub mod merkle;
 mod ratchet;
+pub mod read;
 pub mod record;
 mod recover;
 pub mod scan;
@@ -24,6 +26,7 @@ pub mod signer;
 pub mod storage;
 #[cfg(test)]
 mod testing;
+pub mod verify;
 mod writer;
 
 pub use error::AuditError;

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A folder of files. Names are plain file names.
 pub trait Storage: Send + Sync {
@@ -72,6 +73,10 @@ pub struct Disk {
 
 /// Name of the lock file.
 pub const LOCK: &str = "lock";
+/// How often the lock is tried: `audit verify` holds it for a moment, and a predecessor may be about to leave.
+const LOCK_TRIES: u32 = 5;
+/// Pause between the tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 impl Disk {
     /// The folder `dir`.
@@ -88,6 +93,12 @@ impl Disk {
 impl Storage for Disk {
     fn lock(&self) -> io::Result<Box<dyn Any + Send>> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.path(LOCK))?;
+        for _ in 1..LOCK_TRIES {
+            if file.try_lock().is_ok() {
+                return Ok(Box::new(file));
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
         file.try_lock()?;
         Ok(Box::new(file))
     }
