@@ -9,7 +9,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
+mod audit_table;
 mod config;
+mod keys;
 pub mod output;
 mod provider;
 mod rules;
@@ -35,7 +38,9 @@ macro_rules! commands {
 }
 
 commands! {
+    Audit(audit::Audit),
     Config(config::ConfigArgs),
+    Keys(keys::Keys),
     Provider(provider::ProviderCommand),
     Rules(rules::Rules),
 }
@@ -61,6 +66,8 @@ pub enum Exit {
     Clean,
     /// Done; it found what it looks for (findings, lints, failed examples). Exit code 1.
     Found,
+    /// Done; the command's own help says what this exit code means.
+    Code(u8),
 }
 
 /// Why a command could not do its work: what, where and how to mend it. Exit code 2.
@@ -115,5 +122,6 @@ fn finish(out: &mut Output, exit: Exit) -> ExitCode {
     match exit {
         Exit::Clean => ExitCode::SUCCESS,
         Exit::Found => ExitCode::from(1),
+        Exit::Code(code) => ExitCode::from(code),
     }
 }

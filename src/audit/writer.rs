@@ -254,7 +254,7 @@ impl Writer {
 
     fn finish(&mut self) -> Result<(), AuditError> {
         match &mut self.state {
-            State::Open(segment) => segment.finish().map_err(|error| AuditError::storage(&error)),
+            State::Open(segment) => segment.end(&self.signer),
             State::Broken { error, .. } => Err(error.clone()),
         }
     }
