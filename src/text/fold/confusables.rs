@@ -2,6 +2,8 @@
 //! <https://www.unicode.org/Public/security/latest/confusables.txt>), cut down to the scripts whose letters fonts
 //! draw alike, plus a few pairs that people use in fact (т, к, м).
 
+use std::sync::LazyLock;
+
 /// What a character is to a reader of Latin text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
@@ -29,23 +31,36 @@ pub(super) fn in_token(c: char) -> bool {
 
 /// Looks `c` up.
 pub(super) fn look(c: char) -> Look {
-    let find = |table: &'static [(&'static str, &'static str)]| {
-        table.iter().find_map(|(from, to)| from.chars().zip(to.chars()).find(|&(from, _)| from == c)).map(|(_, to)| to)
-    };
     match c {
         '\0'..='\u{7f}' => match c.is_ascii_alphanumeric() {
             true => Look::Ascii,
             false => Look::Other,
         },
         '\u{80}'..='\u{2ff}' | '\u{1d00}'..='\u{1dbf}' | '\u{a720}'..='\u{a7ff}' => {
-            find(LATIN).map_or(Look::Other, Look::Latin)
+            twin(c).map_or(Look::Other, Look::Latin)
         }
-        '\u{370}'..='\u{3ff}' => Look::Foreign(find(GREEK), 1),
-        '\u{400}'..='\u{52f}' => Look::Foreign(find(CYRILLIC), 2),
-        '\u{531}'..='\u{588}' => Look::Foreign(find(ARMENIAN), 3),
-        '\u{13a0}'..='\u{13fd}' => Look::Foreign(find(CHEROKEE), 4),
+        '\u{370}'..='\u{3ff}' => Look::Foreign(twin(c), 1),
+        '\u{400}'..='\u{52f}' => Look::Foreign(twin(c), 2),
+        '\u{531}'..='\u{587}' => Look::Foreign(twin(c), 3),
+        '\u{13a0}'..='\u{13fd}' => Look::Foreign(find(CHEROKEE, c), 4),
         _ => Look::Other,
     }
+}
+
+/// The Latin twin of `c`, from a flat copy of the tables of the scripts that whole texts are written in.
+fn twin(c: char) -> Option<char> {
+    static FLAT: LazyLock<Vec<Option<char>>> = LazyLock::new(|| {
+        let one = |c| [LATIN, GREEK, CYRILLIC, ARMENIAN].into_iter().find_map(|table| find(table, c));
+        ('\0'..FLAT_END).map(one).collect()
+    });
+    if c < FLAT_END { FLAT.get(c as usize).copied().flatten() } else { find(LATIN, c) }
+}
+
+/// One past the last Armenian letter.
+const FLAT_END: char = '\u{588}';
+
+fn find(table: &[(&str, &str)], c: char) -> Option<char> {
+    table.iter().find_map(|(from, to)| from.chars().zip(to.chars()).find(|&(from, _)| from == c)).map(|(_, to)| to)
 }
 
 /// Letters that Unicode does not decompose: strokes, dotless, small capitals.
