@@ -1,0 +1,102 @@
+//! What the wire around the JSON looks like at each provider: headers that may pass, where the credential stands, and the
+//! mark of a stream's last event. One row a dialect.
+
+/// Where a provider expects its credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialHeader {
+    /// `Authorization: Bearer VALUE` (RFC 6750).
+    Bearer,
+    /// The value alone, in the header of this (lower-case) name.
+    Plain(&'static str),
+}
+
+/// A provider's row.
+#[derive(Debug)]
+pub struct HeaderTable {
+    /// The dialect's name.
+    pub dialect: &'static str,
+    /// Where the credential stands.
+    pub credential: CredentialHeader,
+    /// Request headers that pass, beside those that pass for all. Lower case; a final `*` stands for any rest.
+    /// The `x-stainless-*` headers of the official SDKs describe the caller's machine and do not pass.
+    pub request: &'static [&'static str],
+    /// Response headers that pass, in the same way.
+    pub response: &'static [&'static str],
+    /// Bytes that stand in a stream's last event. A piece with them is held until the record of the exchange is on disk.
+    pub stream_end: &'static [u8],
+}
+
+/// Response headers that pass for every dialect.
+pub const RESPONSE: &[&str] = &["retry-after", "retry-after-ms", "x-should-retry", "x-request-id", "request-id"];
+
+/// Request headers that pass for every dialect. Read: <https://docs.stripe.com/api/idempotent_requests> for the idea.
+pub const REQUEST: &[&str] = &["idempotency-key"];
+
+/// Headers in which callers put credentials, for every dialect: never passed on but as the credential itself.
+pub const CREDENTIALS: &[&str] = &["authorization", "x-api-key", "api-key", "proxy-authorization", "cookie"];
+
+static TABLES: [HeaderTable; 3] = [
+    // https://platform.openai.com/docs/api-reference/debugging-requests, …/authentication
+    HeaderTable {
+        dialect: "openai",
+        credential: CredentialHeader::Bearer,
+        request: &["openai-beta", "openai-organization", "openai-project", "x-client-request-id"],
+        response: &["openai-*", "x-ratelimit-*"],
+        stream_end: b"[DONE]",
+    },
+    // https://docs.anthropic.com/en/api/overview, …/rate-limits, …/messages-streaming
+    HeaderTable {
+        dialect: "anthropic",
+        credential: CredentialHeader::Plain("x-api-key"),
+        request: &["anthropic-version", "anthropic-beta"],
+        response: &["anthropic-ratelimit-*", "anthropic-organization-id"],
+        stream_end: b"message_stop",
+    },
+    HeaderTable {
+        dialect: "generic",
+        credential: CredentialHeader::Bearer,
+        request: &[],
+        response: &["x-ratelimit-*"],
+        stream_end: b"[DONE]",
+    },
+];
+
+/// The row of the dialect called `name`; unknown names get the generic row.
+#[must_use]
+pub fn header_table(name: &str) -> &'static HeaderTable {
+    let [.., generic] = &TABLES;
+    TABLES.iter().find(|table| table.dialect == name).unwrap_or(generic)
+}
+
+/// True if `name` (lower case) stands in `rows`.
+#[must_use]
+pub fn listed(rows: &[&str], name: &str) -> bool {
+    rows.iter().any(|row| match row.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => *row == name,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_reachable_and_lower_case() {
+        for table in &TABLES {
+            assert_eq!(header_table(table.dialect).dialect, table.dialect);
+            for row in table.request.iter().chain(table.response) {
+                assert_eq!(*row, row.to_ascii_lowercase());
+                assert!(!CREDENTIALS.contains(row) && *row != "set-cookie");
+            }
+        }
+        assert_eq!(header_table("nobody").dialect, "generic");
+    }
+
+    #[test]
+    fn stars_stand_for_any_rest() {
+        for (name, expected) in [("x-ratelimit-limit", true), ("x-ratelimi", false), ("a", true), ("ab", false)] {
+            assert_eq!(listed(&["x-ratelimit-*", "a"], name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! One struct per event: `emit` counts and logs at once.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+use crate::inspect::{RefusalCode, Report};
+use crate::telemetry::Metric;
+use crate::text::Phase;
+
+/// An exchange has been answered to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered<'a> {
+    /// The exchange's id.
+    pub exchange: &'a str,
+    /// The endpoint's name.
+    pub endpoint: &'static str,
+    /// Status that the caller saw.
+    pub status: u16,
+    /// `allow`, `redact`, `block`.
+    pub verdict: &'static str,
+    /// From the request's arrival to the response's end.
+    pub took: Duration,
+}
+
+impl Answered<'_> {
+    /// Counts and logs.
+    pub fn emit(self) {
+        counter!(Metric::Requests.name(), "endpoint" => self.endpoint, "status" => status_label(self.status), "verdict" => self.verdict)
+            .increment(1);
+        histogram!(Metric::ExchangeSeconds.name(), "endpoint" => self.endpoint).record(self.took.as_secs_f64());
+        tracing::debug!(
+            exchange = self.exchange,
+            endpoint = self.endpoint,
+            status = self.status,
+            verdict = self.verdict,
+            took_us = u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX),
+            "answered"
+        );
+    }
+}
+
+/// A request was refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// The exchange's id, also where no exchange began.
+    pub exchange: &'a str,
+    /// The endpoint's name.
+    pub endpoint: &'static str,
+    /// Why.
+    pub code: RefusalCode,
+    /// The deciding rule's id, or empty.
+    pub rule: &'a str,
+}
+
+impl Refused<'_> {
+    /// Counts and logs. The refusal's `detail` is left out: it is written for the caller.
+    pub fn emit(self) {
+        let (code, status, _, _) = self.code.row();
+        counter!(Metric::Refusals.name(), "code" => code).increment(1);
+        tracing::info!(
+            exchange = self.exchange,
+            endpoint = self.endpoint,
+            status,
+            code,
+            rule = self.rule,
+            "refused"
+        );
+    }
+}
+
+/// A caller left before its exchange ended.
+#[derive(Debug, Clone, Copy)]
+pub struct CallerLeft<'a> {
+    /// The exchange's id.
+    pub exchange: &'a str,
+    /// The endpoint's name.
+    pub endpoint: &'static str,
+}
+
+impl CallerLeft<'_> {
+    /// Counts and logs.
+    pub fn emit(self) {
+        counter!(Metric::Aborted.name(), "endpoint" => self.endpoint).increment(1);
+        tracing::info!(exchange = self.exchange, endpoint = self.endpoint, "caller left");
+    }
+}
+
+/// A phase of an exchange was inspected.
+#[derive(Debug, Clone, Copy)]
+pub struct Inspected<'a> {
+    /// Which phase.
+    pub phase: Phase,
+    /// What was found.
+    pub report: &'a Report,
+    /// CPU-bound time; `None` where it was spread over a stream.
+    pub took: Option<Duration>,
+}
+
+impl Inspected<'_> {
+    /// Counts; not logged, because the audit record holds it.
+    pub fn emit(self) {
+        let phase = self.phase.name();
+        if let Some(took) = self.took {
+            histogram!(Metric::InspectSeconds.name(), "phase" => phase).record(took.as_secs_f64());
+        }
+        let coverage = self.report.coverage;
+        for (class, bytes) in
+            [("inspected", coverage.inspected), ("opaque", coverage.opaque), ("unlisted", coverage.unlisted)]
+        {
+            if bytes > 0 {
+                counter!(Metric::CoverageBytes.name(), "phase" => phase, "class" => class).increment(bytes);
+            }
+        }
+        for note in &self.report.findings {
+            counter!(Metric::Findings.name(), "kind" => note.kind.to_string(), "action" => note.action.to_string())
+                .increment(1);
+        }
+    }
+}
+
+/// An exchange waited for the audit log.
+#[derive(Debug, Clone, Copy)]
+pub struct AuditWaited {
+    /// `admission` or `completion`.
+    pub record: &'static str,
+    /// How long.
+    pub took: Duration,
+}
+
+impl AuditWaited {
+    /// Counts.
+    pub fn emit(self) {
+        histogram!(Metric::AuditWaitSeconds.name(), "record" => self.record).record(self.took.as_secs_f64());
+    }
+}
+
+/// The ruleset was loaded anew, or could not be.
+#[derive(Debug)]
+pub struct RulesetReload<'a> {
+    /// The hash now in force.
+    pub hash: &'a str,
+    /// Why the last good one stays, if it does.
+    pub error: Option<&'a str>,
+}
+
+impl RulesetReload<'_> {
+    /// Counts and logs.
+    pub fn emit(self) {
+        let result = if self.error.is_some() { "kept_last_good" } else { "swapped" };
+        counter!(Metric::RulesetReloads.name(), "result" => result).increment(1);
+        match self.error {
+            Some(error) => tracing::error!(ruleset = self.hash, error, "ruleset not reloaded: the last good one stays"),
+            None => tracing::info!(ruleset = self.hash, "ruleset reloaded"),
+        }
+    }
+}
+
+/// Inspection panicked; the exchange was refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Panicked;
+
+impl Panicked {
+    /// Counts and logs. SECURITY: the panic's own message is left out, it could quote text.
+    pub fn emit(self) {
+        counter!(Metric::Panics.name()).increment(1);
+        tracing::error!("a panic ended one exchange");
+    }
+}
+
+/// Counts something as under way until it is dropped.
+#[derive(Debug)]
+pub struct Live(Metric);
+
+impl Live {
+    /// One more.
+    #[must_use]
+    pub fn new(gauge: Metric) -> Self {
+        gauge!(gauge.name()).increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        gauge!(self.0.name()).decrement(1.0);
+    }
+}
+
+/// The statuses that we see often by number, the others by class: a label's values must be few.
+const fn status_label(status: u16) -> &'static str {
+    match status {
+        200 => "200",
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        408 => "408",
+        413 => "413",
+        415 => "415",
+        429 => "429",
+        500 => "500",
+        502 => "502",
+        503 => "503",
+        504 => "504",
+        529 => "529",
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
+}
