@@ -3,6 +3,7 @@
 pub mod anthropic;
 pub mod openai;
 pub mod refuse;
+pub mod headers;
 pub mod registry;
 pub mod table;
 pub mod trie;

@@ -1,1 +1,307 @@
-//! (to come)
+//! The life of an exchange: from a request's line to the last byte of its response.
+//!
+//! The order is the safety: line and headers → identity → limits → body → **inspect** → admission record → upstream →
+//! **inspect** → records on disk → caller. Whatever fails on the way becomes a [`Refusal`] and, in one place, a response.
+
+pub mod body;
+pub mod budget;
+pub mod cpu;
+pub mod entry;
+pub mod exchange;
+pub mod guards;
+pub mod headers;
+pub mod id;
+pub mod idle;
+pub mod ledger;
+pub mod receive;
+pub mod reply;
+pub mod stream;
+pub mod target;
+pub mod whole;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+
+use crate::dialect::{Endpoint, route};
+use crate::identity::Principal;
+use crate::inspect::{Cleared, Framing, Guards, Refusal, RefusalCode, Report, ResponseInspector, inspect_request};
+use crate::proxy::body::OutBody;
+use crate::proxy::budget::{Budget, Held};
+use crate::proxy::cpu::Cpu;
+use crate::proxy::entry::Carries;
+use crate::proxy::exchange::{Exchange, Facts, settle};
+use crate::proxy::guards::GuardBook;
+use crate::proxy::id::ExchangeId;
+use crate::proxy::ledger::Ledger;
+use crate::proxy::receive::Limits;
+use crate::proxy::stream::GuardedStream;
+use crate::proxy::target::Target;
+use crate::telemetry::events::Refused;
+use crate::upstream::{Upstream, Upstreams};
+
+/// A caller as identity sees it.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who it is.
+    pub principal: Arc<Principal>,
+    /// The credential was one of ours (a virtual key): it must not go upstream.
+    pub consumed: bool,
+}
+
+/// Establishes who calls; `None`: nobody that we know.
+pub type Identify = dyn Fn(&HeaderMap) -> Option<Caller> + Send + Sync;
+
+/// Carries exchanges.
+pub struct Proxy {
+    /// Who calls.
+    pub identify: Box<Identify>,
+    /// Which guards.
+    pub guards: GuardBook,
+    /// Where to.
+    pub upstreams: Upstreams,
+    /// Who remembers.
+    pub ledger: Arc<dyn Ledger>,
+    /// Where inspection runs.
+    pub cpu: Cpu,
+    /// Limits of one body.
+    pub limits: Limits,
+    /// Bytes of bodies in memory, over all exchanges.
+    pub bytes: Arc<Budget>,
+    /// Exchanges under way.
+    pub slots: Arc<Budget>,
+    /// Endpoints that no table mentions are refused.
+    pub deny_unknown: bool,
+    /// Shutting down: nothing new begins.
+    pub draining: AtomicBool,
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy").field("guards", &self.guards).finish_non_exhaustive()
+    }
+}
+
+/// A request that has been let in.
+struct Admitted {
+    exchange: Exchange,
+    guards: Guards,
+    upstream: Arc<Upstream>,
+    consumed: bool,
+    body: Bytes,
+}
+
+/// An upstream's answer that may be passed on.
+enum Answer {
+    Whole { head: Head, pieces: Vec<Cleared<Bytes>>, report: Report, took: Duration },
+    Stream { head: Head, upstream: Incoming, inspector: ResponseInspector, idle: Duration, end_mark: &'static [u8] },
+    Bodiless(Head),
+}
+
+struct Head {
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl Proxy {
+    /// Answers a request. Never fails: whatever goes wrong is a response.
+    pub async fn handle(&self, request: Request<Incoming>) -> Response<OutBody> {
+        let since = Instant::now();
+        let (parts, body) = request.into_parts();
+        let last = entry::last_of_connection(&parts.headers);
+        let mut response = self.answer(&parts, body, since).await;
+        if last {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn answer(&self, parts: &Parts, body: Incoming, since: Instant) -> Response<OutBody> {
+        let mut endpoint = route(parts.method.as_str(), "/").endpoint;
+        let Some(id) = ExchangeId::new() else {
+            return reply::refused(endpoint.dialect, &Refusal::new(RefusalCode::Internal, ""), "", "");
+        };
+        match self.admit(&id, parts, body, since, &mut endpoint).await {
+            Ok((admitted, target)) => self.carry(admitted, parts, &target).await,
+            Err(refusal) => {
+                // No exchange began: there is no tenant whose record it could be.
+                Refused { exchange: id.as_str(), endpoint: endpoint.name, code: refusal.code, rule: "" }.emit();
+                reply::refused(endpoint.dialect, &refusal, id.as_str(), &self.guards.hash())
+            }
+        }
+    }
+
+    /// All that comes before an exchange.
+    async fn admit<'p>(
+        &self,
+        id: &ExchangeId,
+        parts: &'p Parts,
+        body: Incoming,
+        since: Instant,
+        endpoint: &mut &'static Endpoint,
+    ) -> Result<(Admitted, Target<'p>), Refusal> {
+        let target = Target::parse(&parts.uri);
+        if let Ok(target) = &target {
+            // Known from here on, so that whatever follows is told in the caller's dialect.
+            *endpoint = route(parts.method.as_str(), target.path).endpoint;
+        }
+        let carries = entry::line(parts)?;
+        let target = target?;
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(Refusal::new(RefusalCode::Draining, ""));
+        }
+        let caller = (self.identify)(&parts.headers).ok_or_else(|| Refusal::new(RefusalCode::Unauthenticated, ""))?;
+        if self.deny_unknown && !endpoint.known {
+            return Err(Refusal::new(RefusalCode::UnknownEndpoint, ""));
+        }
+        let upstream = Arc::clone(self.upstreams.choose(target.upstream, endpoint.dialect.name)?);
+        let slot = self.slots.take(1).ok_or_else(|| Refusal::new(RefusalCode::Overloaded, ""))?;
+        let (body, held) = self.receive(parts, carries, body).await?;
+        let (guards, ruleset) = self.guards.guards(&caller.principal.tenant);
+        let facts = Facts {
+            id: id.clone(),
+            principal: caller.principal,
+            endpoint,
+            upstream: Arc::clone(upstream.name()),
+            ruleset,
+            began: Timestamp::now(),
+        };
+        let exchange = Exchange::begin(facts, Arc::clone(&self.ledger), since, vec![slot, held]);
+        Ok((Admitted { exchange, guards, upstream, consumed: caller.consumed, body }, target))
+    }
+
+    async fn receive(&self, parts: &Parts, carries: Carries, body: Incoming) -> Result<(Bytes, Held), Refusal> {
+        let announced = !body.is_end_stream();
+        entry::content(&parts.headers, carries, announced)?;
+        receive::body(body, self.limits, &self.bytes).await
+    }
+
+    /// The exchange itself.
+    async fn carry(&self, admitted: Admitted, parts: &Parts, target: &Target<'_>) -> Response<OutBody> {
+        let Admitted { mut exchange, guards, upstream, consumed, body } = admitted;
+        let mut found = Report::default();
+        let answer = self.forward(&mut exchange, guards, &upstream, consumed, body, parts, target, &mut found).await;
+        let outcome = match answer {
+            Ok(Answer::Stream { head, upstream, inspector, idle, end_mark }) => {
+                exchange.answers(head.status.as_u16());
+                let facts = exchange.facts().clone();
+                let stream = GuardedStream::new(upstream, inspector, exchange, idle, end_mark);
+                return respond(head, OutBody::stream(stream), &facts, None);
+            }
+            Ok(Answer::Whole { head, pieces, report, took }) => {
+                exchange.answers(head.status.as_u16());
+                finish(&mut exchange, report, Some(took)).await.map(|()| (head, OutBody::cleared(pieces)))
+            }
+            Ok(Answer::Bodiless(head)) => {
+                exchange.answers(head.status.as_u16());
+                finish(&mut exchange, Report::default(), None).await.map(|()| (head, OutBody::empty()))
+            }
+            Err(refusal) => Err(refusal),
+        };
+        match outcome {
+            Ok((head, body)) => respond(head, body, exchange.facts(), Some(exchange.verdict().word())),
+            Err(refusal) => refuse(&mut exchange, refusal, found).await,
+        }
+    }
+
+    /// Inspect, admit, send, inspect. `found`: what was found in a response that is then refused.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one exchange, each used once")]
+    async fn forward(
+        &self,
+        exchange: &mut Exchange,
+        guards: Guards,
+        upstream: &Upstream,
+        consumed: bool,
+        body: Bytes,
+        parts: &Parts,
+        target: &Target<'_>,
+        found: &mut Report,
+    ) -> Result<Answer, Refusal> {
+        let endpoint = exchange.facts().endpoint;
+        let has_body = !body.is_empty();
+        if target.query.is_some() || !has_body || !endpoint.known {
+            target.scan(&guards)?;
+        }
+        let size = body.len();
+        let since = Instant::now();
+        let for_request = guards.clone();
+        let inspected = self.cpu.run(size, move || inspect_request(&for_request, endpoint, body)).await?;
+        let (cleared, vault) = match inspected {
+            Ok(inspected) => {
+                exchange.inspected(inspected.report, since.elapsed());
+                (inspected.body, inspected.vault)
+            }
+            Err(refused) => {
+                let (refusal, report) = *refused;
+                exchange.inspected(report, since.elapsed());
+                return Err(refusal);
+            }
+        };
+        let table = upstream.headers(endpoint.dialect.name);
+        let headers = headers::upstream(&parts.headers, table, has_body, upstream.credential(), consumed)?;
+        exchange.admit()?;
+        let method = parts.method.clone();
+        let bodiless = method == Method::HEAD;
+        let response = upstream.send(method, &target.forwarded(), headers, cleared).await?;
+        let (head, incoming) = response.into_parts();
+        let framing = headers::framing(head.status, &head.headers, !bodiless && !incoming.is_end_stream())?;
+        let head = Head { status: head.status, headers: headers::downstream(&head.headers, table, framing) };
+        let Some(framing) = framing else {
+            exchange.admitted().await?;
+            return Ok(Answer::Bodiless(head));
+        };
+        let inspector = ResponseInspector::new(guards, endpoint, framing, vault);
+        if framing == Framing::Sse {
+            exchange.admitted().await?;
+            let idle = upstream.idle_timeout();
+            return Ok(Answer::Stream { head, upstream: incoming, inspector, idle, end_mark: table.stream_end });
+        }
+        let (chunks, held) = whole::read(incoming, self.limits.bytes, upstream.idle_timeout(), &self.bytes).await?;
+        exchange.hold(held);
+        let since = Instant::now();
+        let size = chunks.iter().map(Bytes::len).sum();
+        let inspected = self.cpu.run(size, move || whole::inspect(inspector, chunks)).await?;
+        *found = inspected.report;
+        let pieces = inspected.pieces?;
+        exchange.admitted().await?;
+        Ok(Answer::Whole { head, pieces, report: std::mem::take(found), took: since.elapsed() })
+    }
+}
+
+/// Records the completion and waits for it.
+async fn finish(exchange: &mut Exchange, report: Report, took: Option<Duration>) -> Result<(), Refusal> {
+    let receipt = exchange.complete(report, took)?;
+    settle(receipt, "completion").await
+}
+
+/// Records a refusal, waits for the record, and answers.
+async fn refuse(exchange: &mut Exchange, refusal: Refusal, found: Report) -> Response<OutBody> {
+    let recorded = if exchange.is_finished() {
+        Ok(())
+    } else {
+        match exchange.refuse(&refusal, found) {
+            Ok(receipt) => settle(receipt, "completion").await,
+            Err(down) => Err(down),
+        }
+    };
+    let told = recorded.err().unwrap_or(refusal);
+    let facts = exchange.facts();
+    reply::refused(facts.endpoint.dialect, &told, facts.id.as_str(), &facts.ruleset)
+}
+
+fn respond(head: Head, body: OutBody, facts: &Facts, verdict: Option<&'static str>) -> Response<OutBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    headers::mark(response.headers_mut(), facts.id.as_str(), &facts.ruleset, verdict);
+    response
+}

@@ -49,7 +49,8 @@ pub fn line(parts: &Parts) -> Result<Carries, Refusal> {
         (2.., _) => return Err(bad("more than one Host header")),
         _ => {}
     }
-    if headers.contains_key(UPGRADE) || tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade")) {
+    if headers.contains_key(UPGRADE) || tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
+    {
         return Err(bad("protocol upgrades are not accepted"));
     }
     if headers.contains_key(TRAILER) {

@@ -122,11 +122,13 @@ mod tests {
     }
 
     fn script(pieces: &[&'static str], stalls: bool) -> Script {
-        Script { frames: pieces.iter().map(|piece| Frame::data(Bytes::from_static(piece.as_bytes()))).collect(), stalls }
+        Script {
+            frames: pieces.iter().map(|piece| Frame::data(Bytes::from_static(piece.as_bytes()))).collect(),
+            stalls,
+        }
     }
 
-    const LIMITS: Limits =
-        Limits { bytes: 8, stall: Duration::from_millis(5), whole: Duration::from_secs(1) };
+    const LIMITS: Limits = Limits { bytes: 8, stall: Duration::from_millis(5), whole: Duration::from_secs(1) };
 
     #[tokio::test]
     async fn reads_within_limits() {

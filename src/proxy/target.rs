@@ -68,12 +68,8 @@ impl<'a> Target<'a> {
             let scope = Scope { phase: Phase::Request, injection: false };
             guards.ruleset.scan(scope, text, true, &mut ScanState::default(), &mut found);
             for finding in found.drain(..) {
-                let judged = guards.guardrails.judge(
-                    Phase::Request,
-                    Part::Unlisted,
-                    &finding.rule.kind,
-                    finding.confidence,
-                );
+                let judged =
+                    guards.guardrails.judge(Phase::Request, Part::Unlisted, &finding.rule.kind, finding.confidence);
                 if matches!(judged.action, Some(Action::Redact | Action::Block)) {
                     let mut refusal = Refusal::new(code_of(&finding.rule.kind), "");
                     refusal.path = field.into();

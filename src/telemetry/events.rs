@@ -58,14 +58,7 @@ impl Refused<'_> {
     pub fn emit(self) {
         let (code, status, _, _) = self.code.row();
         counter!(Metric::Refusals.name(), "code" => code).increment(1);
-        tracing::info!(
-            exchange = self.exchange,
-            endpoint = self.endpoint,
-            status,
-            code,
-            rule = self.rule,
-            "refused"
-        );
+        tracing::info!(exchange = self.exchange, endpoint = self.endpoint, status, code, rule = self.rule, "refused");
     }
 }
 
