@@ -16,6 +16,7 @@ mod keys;
 pub mod output;
 mod provider;
 mod rules;
+mod serve;
 
 use output::Output;
 
@@ -43,6 +44,7 @@ commands! {
     Keys(keys::Keys),
     Provider(provider::ProviderCommand),
     Rules(rules::Rules),
+    Serve(serve::Serve),
 }
 
 /// An LLM safety firewall sidecar: redacts, restores, refuses and audits model traffic.

@@ -33,7 +33,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use crate::dialect::{Endpoint, route};
-use crate::identity::Principal;
+use crate::identity::{Identifier, IdentityError};
 use crate::inspect::{Cleared, Framing, Guards, Refusal, RefusalCode, Report, ResponseInspector, inspect_request};
 use crate::proxy::body::OutBody;
 use crate::proxy::budget::{Budget, Held};
@@ -49,22 +49,10 @@ use crate::proxy::target::Target;
 use crate::telemetry::events::Refused;
 use crate::upstream::{Upstream, Upstreams};
 
-/// A caller as identity sees it.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// Who it is.
-    pub principal: Arc<Principal>,
-    /// The credential was one of ours (a virtual key): it must not go upstream.
-    pub consumed: bool,
-}
-
-/// Establishes who calls; `None`: nobody that we know.
-pub type Identify = dyn Fn(&HeaderMap) -> Option<Caller> + Send + Sync;
-
 /// Carries exchanges.
 pub struct Proxy {
     /// Who calls.
-    pub identify: Box<Identify>,
+    pub identifier: Identifier,
     /// Which guards.
     pub guards: GuardBook,
     /// Where to.
@@ -159,7 +147,7 @@ impl Proxy {
         if self.draining.load(Ordering::Relaxed) {
             return Err(Refusal::new(RefusalCode::Draining, ""));
         }
-        let caller = (self.identify)(&parts.headers).ok_or_else(|| Refusal::new(RefusalCode::Unauthenticated, ""))?;
+        let caller = self.identifier.identify(&parts.headers).map_err(stranger)?;
         if self.deny_unknown && !endpoint.known {
             return Err(Refusal::new(RefusalCode::UnknownEndpoint, ""));
         }
@@ -176,7 +164,7 @@ impl Proxy {
             began: Timestamp::now(),
         };
         let exchange = Exchange::begin(facts, Arc::clone(&self.ledger), since, vec![slot, held]);
-        Ok((Admitted { exchange, guards, upstream, consumed: caller.consumed, body }, target))
+        Ok((Admitted { exchange, guards, upstream, consumed: caller.consumed_credential, body }, target))
     }
 
     async fn receive(&self, parts: &Parts, carries: Carries, body: Incoming) -> Result<(Bytes, Held), Refusal> {
@@ -275,6 +263,14 @@ impl Proxy {
         exchange.admitted().await?;
         Ok(Answer::Whole { head, pieces, report: std::mem::take(found), took: since.elapsed() })
     }
+}
+
+fn stranger(error: IdentityError) -> Refusal {
+    let code = match error {
+        IdentityError::Ambiguous(_) => RefusalCode::BadRequest,
+        IdentityError::Missing | IdentityError::Unknown | IdentityError::Expired => RefusalCode::Unauthenticated,
+    };
+    Refusal::new(code, error.to_string())
 }
 
 /// Records the completion and waits for it.

@@ -30,6 +30,8 @@ pub struct Shared {
     pub room: Arc<Semaphore>,
     /// Nothing new is accepted once it is cancelled; live exchanges end, then their connections.
     pub drain: CancellationToken,
+    /// Everything ends at once when it is cancelled.
+    pub cut: CancellationToken,
     /// Connections under way.
     pub tasks: TaskTracker,
 }
@@ -42,6 +44,7 @@ impl Shared {
             limits,
             room: Arc::new(Semaphore::new(max_connections.clamp(1, Semaphore::MAX_PERMITS))),
             drain: CancellationToken::new(),
+            cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
     }

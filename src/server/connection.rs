@@ -80,6 +80,7 @@ where
         tokio::select! {
             // A connection's error (the caller left, bytes that are not HTTP) concerns that caller alone.
             _ended = connection.as_mut() => return,
+            () = shared.cut.cancelled() => return,
             () = drain.as_mut(), if !ending => {}
             () = idle.as_mut(), if !ending => {}
         }
