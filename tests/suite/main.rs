@@ -6,3 +6,8 @@ mod config_file;
 mod fuzz_smoke;
 #[cfg(test)]
 mod wire_json;
+mod proxy_exchange;
+#[cfg(test)]
+mod proxy_refusals;
+#[cfg(test)]
+mod support;

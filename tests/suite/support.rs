@@ -1,0 +1,248 @@
+//! An app on free ports, an upstream that does as it is told byte by byte, and a ledger that can be asked.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use sidewall::app::{App, RunningApp, StartOptions};
+use sidewall::config::{Config, Listen};
+use sidewall::proxy::ledger::{Entry, Ledger, LedgerDown, Outcome, Receipt, Stage};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// No step of a test takes longer, however slow the machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the upstream does after it has read a request.
+#[derive(Clone)]
+pub enum Step {
+    /// Sends these bytes.
+    Send(String),
+    /// Waits until the test says so.
+    Gate(Arc<Notify>),
+    /// Waits until the other side has left, and tells the test.
+    UntilLeft,
+}
+
+/// A scripted upstream: one request a connection, then the connection is closed.
+pub struct Upstream {
+    pub address: SocketAddr,
+    pub seen: Arc<Mutex<Vec<String>>>,
+    pub left: Arc<Notify>,
+}
+
+impl Upstream {
+    pub async fn start(steps: Vec<Step>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (seen, left) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
+        let (log, gone) = (Arc::clone(&seen), Arc::clone(&left));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (steps, log, gone) = (steps.clone(), Arc::clone(&log), Arc::clone(&gone));
+                tokio::spawn(async move {
+                    let request = read_request(&mut stream).await;
+                    log.lock().unwrap().push(request);
+                    for step in steps {
+                        match step {
+                            Step::Send(text) => stream.write_all(text.as_bytes()).await.unwrap_or_default(),
+                            Step::Gate(gate) => gate.notified().await,
+                            Step::UntilLeft => {
+                                let mut rest = [0; 1];
+                                let _ = stream.read(&mut rest).await;
+                                gone.notify_one();
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, seen, left }
+    }
+
+    /// The requests so far, headers and body.
+    pub fn requests(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length =
+                head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return text;
+            }
+        }
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return text,
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+/// A response with a JSON body.
+pub fn json_response(status: &str, body: &str) -> Step {
+    Step::Send(format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+/// The head of a response whose body is a stream of events.
+pub fn stream_head() -> Step {
+    Step::Send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_owned())
+}
+
+/// One chunk of a stream.
+pub fn chunk(text: &str) -> Step {
+    Step::Send(format!("{:x}\r\n{text}\r\n", text.len()))
+}
+
+/// The end of a stream.
+pub fn last_chunk() -> Step {
+    Step::Send("0\r\n\r\n".to_owned())
+}
+
+/// A record as the tests look at it.
+pub type Noted = (Stage, Outcome, u16, String);
+
+/// Remembers records in memory.
+#[derive(Debug, Default)]
+pub struct Memory {
+    records: Mutex<Vec<Noted>>,
+    changed: Notify,
+}
+
+impl Ledger for Memory {
+    fn submit(&self, entry: Entry<'_>) -> Result<Receipt, LedgerDown> {
+        let exchange = entry.facts.id.as_str().to_owned();
+        self.records.lock().unwrap().push((entry.stage, entry.outcome, entry.status, exchange));
+        self.changed.notify_waiters();
+        Ok(Receipt::new(std::future::ready(Ok(()))))
+    }
+}
+
+impl Memory {
+    /// Waits for the first completion.
+    pub async fn completion(&self) -> Noted {
+        tokio::time::timeout(PATIENCE, async {
+            loop {
+                let changed = self.changed.notified();
+                let found = self.records.lock().unwrap().iter().find(|noted| noted.0 == Stage::Completion).cloned();
+                match found {
+                    Some(noted) => return noted,
+                    None => changed.await,
+                }
+            }
+        })
+        .await
+        .expect("a completion record")
+    }
+
+    pub fn records(&self) -> Vec<Noted> {
+        self.records.lock().unwrap().clone()
+    }
+}
+
+/// A sidecar before an upstream.
+pub struct Sidecar {
+    pub app: RunningApp,
+    pub ledger: Arc<Memory>,
+    pub dir: TempDir,
+    pub address: SocketAddr,
+}
+
+impl Sidecar {
+    /// Starts with `[server]` keys and other sections added to a small configuration.
+    pub async fn start(upstream: SocketAddr, server: &str, upstream_keys: &str, more: &str) -> Self {
+        let ledger = Arc::new(Memory::default());
+        Self::start_with(upstream, server, upstream_keys, more, Arc::clone(&ledger) as Arc<dyn Ledger>, ledger).await
+    }
+
+    pub async fn start_with(
+        upstream: SocketAddr,
+        server: &str,
+        upstream_keys: &str,
+        more: &str,
+        used: Arc<dyn Ledger>,
+        ledger: Arc<Memory>,
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().display();
+        let identity = if more.contains("[[identity") {
+            ""
+        } else {
+            "[identity]\nstatic = { tenant = \"acme\", principal = \"app\" }\n"
+        };
+        let text = format!(
+            "[server]\nlisten = [\"127.0.0.1:0\", \"unix:{path}/calls.sock\"]\nadmin = \"unix:{path}/admin.sock\"\n{server}\n\
+             [[upstream]]\nname = \"main\"\ndialects = [\"openai\", \"anthropic\", \"generic\"]\nurl = \"http://{upstream}\"\n{upstream_keys}\n\
+             {identity}[audit]\nenabled = false\n{more}\n"
+        );
+        let config = Config::from_toml(&text, dir.path()).unwrap_or_else(|errors| panic!("{errors}"));
+        let app = App::start(config, StartOptions { ca: None, ledger: Some(used) }).await.unwrap();
+        let address = app
+            .addresses()
+            .iter()
+            .find_map(|listen| match listen {
+                Listen::Tcp(address) => Some(*address),
+                Listen::Unix(_) => None,
+            })
+            .unwrap();
+        Self { app, ledger, dir, address }
+    }
+
+    /// Before an upstream with this script.
+    pub async fn before(steps: Vec<Step>) -> (Self, Upstream) {
+        let upstream = Upstream::start(steps).await;
+        (Self::start(upstream.address, "", "", "").await, upstream)
+    }
+
+    /// A chat call.
+    pub fn chat(&self, body: &str) -> Request<Full<Bytes>> {
+        Request::post(format!("http://{}/v1/chat/completions", self.address))
+            .header("content-type", "application/json")
+            .header("authorization", "Bearer caller-key")
+            .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
+            .unwrap()
+    }
+
+    /// Sends bytes as they are and reads until the other side closes.
+    pub async fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = Vec::new();
+        let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut text)).await.expect("an end");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+/// A caller.
+pub fn client(h2: bool) -> Client<HttpConnector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new()).http2_only(h2).build_http()
+}
+
+/// Sends a request with patience.
+pub async fn send(request: Request<Full<Bytes>>) -> Response<Incoming> {
+    tokio::time::timeout(PATIENCE, client(false).request(request)).await.expect("an answer in time").unwrap()
+}
+
+/// A body to its end.
+pub async fn text(response: Response<Incoming>) -> String {
+    let body = tokio::time::timeout(PATIENCE, response.into_body().collect()).await.expect("an end").unwrap();
+    String::from_utf8_lossy(&body.to_bytes()).into_owned()
+}
