@@ -1,9 +1,9 @@
 //! Provider APIs as values: one table each. Words of a provider's wire format stand in this room alone.
 
 pub mod anthropic;
+pub mod headers;
 pub mod openai;
 pub mod refuse;
-pub mod headers;
 pub mod registry;
 pub mod table;
 pub mod trie;

@@ -5,9 +5,10 @@ mod config_file;
 #[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]
-mod wire_json;
 mod proxy_exchange;
 #[cfg(test)]
 mod proxy_refusals;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod wire_json;

@@ -20,11 +20,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 /// No step of a test takes longer, however slow the machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the upstream does after it has read a request.
 #[derive(Clone)]
-pub enum Step {
+pub(crate) enum Step {
     /// Sends these bytes.
     Send(String),
     /// Waits until the test says so.
@@ -34,14 +34,14 @@ pub enum Step {
 }
 
 /// A scripted upstream: one request a connection, then the connection is closed.
-pub struct Upstream {
-    pub address: SocketAddr,
-    pub seen: Arc<Mutex<Vec<String>>>,
-    pub left: Arc<Notify>,
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    pub(crate) seen: Arc<Mutex<Vec<String>>>,
+    pub(crate) left: Arc<Notify>,
 }
 
 impl Upstream {
-    pub async fn start(steps: Vec<Step>) -> Self {
+    pub(crate) async fn start(steps: Vec<Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, left) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
@@ -70,7 +70,7 @@ impl Upstream {
     }
 
     /// The requests so far, headers and body.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -95,7 +95,7 @@ async fn read_request(stream: &mut TcpStream) -> String {
 }
 
 /// A response with a JSON body.
-pub fn json_response(status: &str, body: &str) -> Step {
+pub(crate) fn json_response(status: &str, body: &str) -> Step {
     Step::Send(format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
@@ -103,26 +103,26 @@ pub fn json_response(status: &str, body: &str) -> Step {
 }
 
 /// The head of a response whose body is a stream of events.
-pub fn stream_head() -> Step {
+pub(crate) fn stream_head() -> Step {
     Step::Send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_owned())
 }
 
 /// One chunk of a stream.
-pub fn chunk(text: &str) -> Step {
+pub(crate) fn chunk(text: &str) -> Step {
     Step::Send(format!("{:x}\r\n{text}\r\n", text.len()))
 }
 
 /// The end of a stream.
-pub fn last_chunk() -> Step {
+pub(crate) fn last_chunk() -> Step {
     Step::Send("0\r\n\r\n".to_owned())
 }
 
 /// A record as the tests look at it.
-pub type Noted = (Stage, Outcome, u16, String);
+pub(crate) type Noted = (Stage, Outcome, u16, String);
 
 /// Remembers records in memory.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     records: Mutex<Vec<Noted>>,
     changed: Notify,
 }
@@ -138,7 +138,7 @@ impl Ledger for Memory {
 
 impl Memory {
     /// Waits for the first completion.
-    pub async fn completion(&self) -> Noted {
+    pub(crate) async fn completion(&self) -> Noted {
         tokio::time::timeout(PATIENCE, async {
             loop {
                 let changed = self.changed.notified();
@@ -153,27 +153,27 @@ impl Memory {
         .expect("a completion record")
     }
 
-    pub fn records(&self) -> Vec<Noted> {
+    pub(crate) fn records(&self) -> Vec<Noted> {
         self.records.lock().unwrap().clone()
     }
 }
 
 /// A sidecar before an upstream.
-pub struct Sidecar {
-    pub app: RunningApp,
-    pub ledger: Arc<Memory>,
-    pub dir: TempDir,
-    pub address: SocketAddr,
+pub(crate) struct Sidecar {
+    pub(crate) app: RunningApp,
+    pub(crate) ledger: Arc<Memory>,
+    pub(crate) dir: TempDir,
+    pub(crate) address: SocketAddr,
 }
 
 impl Sidecar {
     /// Starts with `[server]` keys and other sections added to a small configuration.
-    pub async fn start(upstream: SocketAddr, server: &str, upstream_keys: &str, more: &str) -> Self {
+    pub(crate) async fn start(upstream: SocketAddr, server: &str, upstream_keys: &str, more: &str) -> Self {
         let ledger = Arc::new(Memory::default());
         Self::start_with(upstream, server, upstream_keys, more, Arc::clone(&ledger) as Arc<dyn Ledger>, ledger).await
     }
 
-    pub async fn start_with(
+    pub(crate) async fn start_with(
         upstream: SocketAddr,
         server: &str,
         upstream_keys: &str,
@@ -207,13 +207,13 @@ impl Sidecar {
     }
 
     /// Before an upstream with this script.
-    pub async fn before(steps: Vec<Step>) -> (Self, Upstream) {
+    pub(crate) async fn before(steps: Vec<Step>) -> (Self, Upstream) {
         let upstream = Upstream::start(steps).await;
         (Self::start(upstream.address, "", "", "").await, upstream)
     }
 
     /// A chat call.
-    pub fn chat(&self, body: &str) -> Request<Full<Bytes>> {
+    pub(crate) fn chat(&self, body: &str) -> Request<Full<Bytes>> {
         Request::post(format!("http://{}/v1/chat/completions", self.address))
             .header("content-type", "application/json")
             .header("authorization", "Bearer caller-key")
@@ -222,7 +222,7 @@ impl Sidecar {
     }
 
     /// Sends bytes as they are and reads until the other side closes.
-    pub async fn raw(&self, request: &str) -> String {
+    pub(crate) async fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = Vec::new();
@@ -232,17 +232,17 @@ impl Sidecar {
 }
 
 /// A caller.
-pub fn client(h2: bool) -> Client<HttpConnector, Full<Bytes>> {
+pub(crate) fn client(h2: bool) -> Client<HttpConnector, Full<Bytes>> {
     Client::builder(TokioExecutor::new()).http2_only(h2).build_http()
 }
 
 /// Sends a request with patience.
-pub async fn send(request: Request<Full<Bytes>>) -> Response<Incoming> {
+pub(crate) async fn send(request: Request<Full<Bytes>>) -> Response<Incoming> {
     tokio::time::timeout(PATIENCE, client(false).request(request)).await.expect("an answer in time").unwrap()
 }
 
 /// A body to its end.
-pub async fn text(response: Response<Incoming>) -> String {
+pub(crate) async fn text(response: Response<Incoming>) -> String {
     let body = tokio::time::timeout(PATIENCE, response.into_body().collect()).await.expect("an end").unwrap();
     String::from_utf8_lossy(&body.to_bytes()).into_owned()
 }
