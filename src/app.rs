@@ -14,7 +14,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, Listen, UnknownEndpoint};
+use crate::audit::{self, AuditLog};
+use crate::config::{AuditContent, Config, Durability, Listen, UnknownEndpoint};
 use crate::identity::Identifier;
 use crate::proxy::Proxy;
 use crate::proxy::budget::Budget;
@@ -238,8 +239,14 @@ async fn bind(address: &Listen) -> Result<Listener, StartError> {
 }
 
 fn open_ledger(config: &Config) -> Result<Arc<dyn Ledger>, StartError> {
-    match &config.audit {
-        None => Ok(Arc::new(NoLedger)),
-        Some(_settings) => Err(StartError::Audit("not built yet".to_owned())),
-    }
+    let Some(audit) = &config.audit else { return Ok(Arc::new(NoLedger)) };
+    let mut settings = audit::Settings::new(&audit.dir, &audit.keys);
+    settings.content = match audit.content {
+        AuditContent::Metadata => audit::Content::Metadata,
+        AuditContent::Filtered => audit::Content::Filtered,
+    };
+    let Durability::Strict = audit.durability;
+    settings.pod = std::env::var("HOSTNAME").unwrap_or_default();
+    let log = AuditLog::open(&settings).map_err(|error| StartError::Audit(error.to_string()))?;
+    Ok(Arc::new(log))
 }

@@ -14,6 +14,7 @@ pub mod id;
 pub mod idle;
 pub mod ledger;
 pub mod receive;
+pub mod recording;
 pub mod reply;
 pub mod stream;
 pub mod target;
@@ -180,17 +181,17 @@ impl Proxy {
         let answer = self.forward(&mut exchange, guards, &upstream, consumed, body, parts, target, &mut found).await;
         let outcome = match answer {
             Ok(Answer::Stream { head, upstream, inspector, idle, end_mark }) => {
-                exchange.answers(head.status.as_u16());
+                exchange.answers(head.status.as_u16(), true);
                 let facts = exchange.facts().clone();
                 let stream = GuardedStream::new(upstream, inspector, exchange, idle, end_mark);
                 return respond(head, OutBody::stream(stream), &facts, None);
             }
             Ok(Answer::Whole { head, pieces, report, took }) => {
-                exchange.answers(head.status.as_u16());
+                exchange.answers(head.status.as_u16(), false);
                 finish(&mut exchange, report, Some(took)).await.map(|()| (head, OutBody::cleared(pieces)))
             }
             Ok(Answer::Bodiless(head)) => {
-                exchange.answers(head.status.as_u16());
+                exchange.answers(head.status.as_u16(), false);
                 finish(&mut exchange, Report::default(), None).await.map(|()| (head, OutBody::empty()))
             }
             Err(refusal) => Err(refusal),
@@ -239,7 +240,10 @@ impl Proxy {
         exchange.admit()?;
         let method = parts.method.clone();
         let bodiless = method == Method::HEAD;
-        let response = upstream.send(method, &target.forwarded(), headers, cleared).await?;
+        let since = Instant::now();
+        let response = upstream.send(method, &target.forwarded(), headers, cleared).await;
+        exchange.waited(since.elapsed());
+        let response = response?;
         let (head, incoming) = response.into_parts();
         let framing = headers::framing(head.status, &head.headers, !bodiless && !incoming.is_end_stream())?;
         let head = Head { status: head.status, headers: headers::downstream(&head.headers, table, framing) };

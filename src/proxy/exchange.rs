@@ -47,6 +47,9 @@ pub struct Exchange {
     admission: Option<Receipt>,
     finished: bool,
     status: u16,
+    stream: bool,
+    inspecting: Duration,
+    waiting: Duration,
     held: Vec<Held>,
     _live: Live,
 }
@@ -64,6 +67,9 @@ impl Exchange {
             admission: None,
             finished: false,
             status: 0,
+            stream: false,
+            inspecting: Duration::ZERO,
+            waiting: Duration::ZERO,
             held,
             _live: Live::new(Metric::InFlight),
         }
@@ -95,6 +101,7 @@ impl Exchange {
     /// Notes what was found in the request.
     pub fn inspected(&mut self, report: Report, took: Duration) {
         Inspected { phase: Phase::Request, report: &report, took: Some(took) }.emit();
+        self.inspecting += took;
         self.verdict = report.verdict.clone();
         self.request = Some(report);
     }
@@ -104,8 +111,8 @@ impl Exchange {
     /// # Errors
     /// `AuditUnavailable`: the log takes none; then the upstream must not be called.
     pub fn admit(&mut self) -> Result<(), Refusal> {
-        let report = self.request.take().unwrap_or_default();
-        let entry = self.entry(Stage::Admission, Outcome::Open, None, report);
+        let request = self.request.take();
+        let entry = self.entry(Stage::Admission, Outcome::Open, None, request, None);
         self.admission = Some(self.ledger.submit(entry).map_err(|_down| unavailable())?);
         Ok(())
     }
@@ -121,9 +128,15 @@ impl Exchange {
         }
     }
 
-    /// The status that the caller gets.
-    pub const fn answers(&mut self, status: u16) {
+    /// The status that the caller gets, and whether a stream follows it.
+    pub const fn answers(&mut self, status: u16, stream: bool) {
         self.status = status;
+        self.stream = stream;
+    }
+
+    /// Time spent waiting for the upstream.
+    pub fn waited(&mut self, took: Duration) {
+        self.waiting += took;
     }
 
     /// Hands the completion record to the log. The returned wait must end before the response's last byte leaves.
@@ -132,6 +145,7 @@ impl Exchange {
     /// `AuditUnavailable`: the log takes none.
     pub fn complete(&mut self, response: Report, took: Option<Duration>) -> Result<Receipt, Refusal> {
         Inspected { phase: Phase::Response, report: &response, took }.emit();
+        self.inspecting += took.unwrap_or_default();
         self.join(&response);
         self.finish(Outcome::Completed, None, response)
     }
@@ -174,16 +188,8 @@ impl Exchange {
         self.verdict = verdict.join(response.verdict.clone());
     }
 
-    fn finish(
-        &mut self,
-        outcome: Outcome,
-        refusal: Option<&Refusal>,
-        mut response: Report,
-    ) -> Result<Receipt, Refusal> {
+    fn finish(&mut self, outcome: Outcome, refusal: Option<&Refusal>, response: Report) -> Result<Receipt, Refusal> {
         self.finished = true;
-        if let Some(request) = self.request.take() {
-            prepend(request, &mut response);
-        }
         let verdict = if outcome == Outcome::Refused { "block" } else { self.verdict.word() };
         Answered {
             exchange: self.facts.id.as_str(),
@@ -193,20 +199,33 @@ impl Exchange {
             took: self.since.elapsed(),
         }
         .emit();
-        let entry = self.entry(Stage::Completion, outcome, refusal, response);
+        // An admission has taken the request's report; without one, this record holds both.
+        let request = self.request.take();
+        let entry = self.entry(Stage::Completion, outcome, refusal, request, Some(response));
         self.ledger.submit(entry).map_err(|_down| unavailable())
     }
 
-    fn entry<'a>(&'a self, stage: Stage, outcome: Outcome, refusal: Option<&'a Refusal>, report: Report) -> Entry<'a> {
+    fn entry<'a>(
+        &'a self,
+        stage: Stage,
+        outcome: Outcome,
+        refusal: Option<&'a Refusal>,
+        request: Option<Report>,
+        response: Option<Report>,
+    ) -> Entry<'a> {
         Entry {
             facts: &self.facts,
             stage,
             outcome,
             refusal,
-            report,
+            request,
+            response,
             verdict: &self.verdict,
-            status: self.status,
+            status: (self.status != 0).then_some(self.status),
+            stream: self.stream,
             took: self.since.elapsed(),
+            inspecting: self.inspecting,
+            waiting: self.waiting,
         }
     }
 }
@@ -230,14 +249,4 @@ pub async fn settle(receipt: Receipt, record: &'static str) -> Result<(), Refusa
 
 fn unavailable() -> Refusal {
     Refusal::new(RefusalCode::AuditUnavailable, "")
-}
-
-/// A record without an admission before it holds what both phases found.
-fn prepend(mut request: Report, response: &mut Report) {
-    request.findings.append(&mut response.findings);
-    request.tool_calls.append(&mut response.tool_calls);
-    request.texts.append(&mut response.texts);
-    request.verdict = std::mem::take(&mut request.verdict).join(std::mem::take(&mut response.verdict));
-    request.usage = response.usage.or(request.usage);
-    *response = request;
 }

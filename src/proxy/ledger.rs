@@ -44,14 +44,22 @@ pub struct Entry<'a> {
     pub outcome: Outcome,
     /// Why it was refused.
     pub refusal: Option<&'a Refusal>,
-    /// What was found: of the request in an admission, of the response in a completion, of both where a completion stands alone.
-    pub report: Report,
+    /// What was found in the request: in the admission, or in a completion without one.
+    pub request: Option<Report>,
+    /// What was found in the response: in the completion.
+    pub response: Option<Report>,
     /// The verdict so far.
     pub verdict: &'a Verdict,
-    /// The status that the caller gets; 0 if not yet known.
-    pub status: u16,
+    /// The status that the caller gets, as soon as it is known.
+    pub status: Option<u16>,
+    /// Whether the response is a stream.
+    pub stream: bool,
     /// Since the request came.
     pub took: Duration,
+    /// Of that, CPU time of inspection.
+    pub inspecting: Duration,
+    /// Of that, waiting for the upstream.
+    pub waiting: Duration,
 }
 
 /// The log takes no record, or could not write one in time.

@@ -130,7 +130,7 @@ pub(crate) struct Memory {
 impl Ledger for Memory {
     fn submit(&self, entry: Entry<'_>) -> Result<Receipt, LedgerDown> {
         let exchange = entry.facts.id.as_str().to_owned();
-        self.records.lock().unwrap().push((entry.stage, entry.outcome, entry.status, exchange));
+        self.records.lock().unwrap().push((entry.stage, entry.outcome, entry.status.unwrap_or(0), exchange));
         self.changed.notify_waiters();
         Ok(Receipt::new(std::future::ready(Ok(()))))
     }
