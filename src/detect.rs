@@ -2,7 +2,9 @@
 
 pub mod finding;
 pub mod injection;
+mod open;
 pub mod ruleset;
+mod scan;
 pub mod validate;
 
 pub use finding::{Finding, RuleInfo};

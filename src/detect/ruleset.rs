@@ -1,6 +1,34 @@
 //! Rules compiled into one scanner.
+//!
+//! TOML files become specs (`load`, `schema`), specs become rules (`compile`, `shape`), rules together become the
+//! automata of a scan (`crate::detect::scan`). `lint` and `selftest` judge rules by their own examples.
 
-use crate::detect::finding::Finding;
+mod compile;
+mod embedded;
+mod errors;
+mod hash;
+mod lint;
+mod load;
+mod schema;
+mod selftest;
+pub(crate) mod shape;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use regex_automata::meta;
+use regex_syntax::hir::Hir;
+
+pub use errors::{RulesetError, RulesetErrors};
+pub use lint::LintFinding;
+pub use schema::RuleSpec;
+pub use selftest::ExampleFailure;
+
+use crate::detect::finding::{Finding, RuleInfo};
+use crate::detect::scan::Engine;
+pub use crate::detect::scan::ScanState;
+use crate::detect::validate::Validator;
 use crate::text::Phase;
 
 /// What is asked of a scan.
@@ -9,40 +37,142 @@ pub struct Scope {
     /// Requests are whole texts and may look ahead for context; responses look behind only, so that
     /// bodies and streams agree.
     pub phase: Phase,
-    /// Whether injection rules run.
+    /// Whether injection rules run. They judge whole texts: then nothing is decided before the end.
     pub injection: bool,
 }
 
-/// Where the scan of one channel stands.
-#[derive(Debug, Clone, Default)]
-pub struct ScanState {
-    settled: usize,
+/// One rule: what its file says, and what runs.
+pub struct Rule {
+    /// What findings carry.
+    pub info: Arc<RuleInfo>,
+    /// The file that holds the rule.
+    pub file: String,
+    /// All fields as written.
+    pub spec: RuleSpec,
+    pub(crate) matcher: Matcher,
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule").field("id", &self.info.id).finish_non_exhaustive()
+    }
+}
+
+/// The part of a rule that runs.
+pub(crate) struct Matcher {
+    pub(crate) regex: meta::Regex,
+    pub(crate) hir: Hir,
+    pub(crate) prefilter: Prefilter,
+    /// The prefilter is as the rule asks; otherwise the pattern runs on more text than it says.
+    pub(crate) proven: bool,
+    pub(crate) injection: bool,
+    /// Longest match, bytes of the view.
+    pub(crate) longest: usize,
+    /// Index of the group that is the finding's span.
+    pub(crate) secret: Option<usize>,
+    /// A match with fewer digits is none.
+    pub(crate) least_digits: usize,
+    pub(crate) validator: Option<Validator>,
+    pub(crate) entropy: Option<f64>,
+    /// Lower case.
+    pub(crate) context: Box<[Box<str>]>,
+    pub(crate) context_required: bool,
+    pub(crate) confidence: u8,
+}
+
+/// Where a rule's pattern has to run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Prefilter {
+    /// Around each hit of a keyword.
+    Keywords(shape::Around),
+    /// Around each cluster of digits with gaps of at most `gap` bytes and at least `least` digits.
+    Digits { least: usize, gap: usize, lead: usize, trail: usize },
+    /// Everywhere.
+    Always,
 }
 
 /// A compiled, immutable set of rules.
-#[derive(Debug, Default)]
-pub struct Ruleset {}
+#[derive(Default)]
+pub struct Ruleset {
+    rules: Box<[Rule]>,
+    hash: Box<str>,
+    engine: Engine,
+}
+
+impl fmt::Debug for Ruleset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ruleset").field("rules", &self.rules.len()).field("hash", &self.hash).finish_non_exhaustive()
+    }
+}
 
 impl Ruleset {
+    /// The rules that the program carries.
+    ///
+    /// # Errors
+    /// Every mistake of the files (a defect of the program; its tests look for it).
+    pub fn embedded() -> Result<Self, RulesetErrors> {
+        let files = embedded::FILES.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        Self::from_texts(&files)
+    }
+
+    /// The rules of `paths`: files, or folders of `*.toml`.
+    ///
+    /// # Errors
+    /// Every mistake of all files at once.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, RulesetErrors> {
+        let mut errors = Vec::new();
+        let files = load::read(paths, &mut errors);
+        Self::build(&files, errors)
+    }
+
+    /// The rules of ruleset texts, each with the name by which errors call it.
+    ///
+    /// # Errors
+    /// Every mistake of all texts at once.
+    pub fn from_texts(files: &[(String, String)]) -> Result<Self, RulesetErrors> {
+        Self::build(files, Vec::new())
+    }
+
+    fn build(files: &[(String, String)], mut errors: Vec<RulesetError>) -> Result<Self, RulesetErrors> {
+        let specs = files.iter().flat_map(|(name, text)| load::parse(name, text, &mut errors)).collect();
+        let rules = compile::compile(specs, &mut errors);
+        if !errors.is_empty() {
+            return Err(RulesetErrors(errors));
+        }
+        Self::assemble(rules).map_err(|what| {
+            let mend = "use fewer or simpler rules".to_owned();
+            RulesetErrors(vec![RulesetError { file: "(all files)".to_owned(), rule: String::new(), what, mend }])
+        })
+    }
+
+    fn assemble(rules: Vec<Rule>) -> Result<Self, String> {
+        let hash = hash::of(rules.iter().map(|r| &r.spec));
+        Ok(Self { engine: Engine::new(&rules)?, rules: rules.into(), hash })
+    }
+
+    /// All rules, in the order of their files.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// Scans the channel text `text` (all of it so far; it only grows between calls), appends the findings
     /// that can no longer change, disjoint and in order of `span.start`, and returns the decided offset:
     /// every finding that starts before it has been reported, and none will cross it. `ended` says that
     /// no more text comes; then the whole text is decided.
-    pub fn scan(
-        &self,
-        _scope: Scope,
-        text: &str,
-        _ended: bool,
-        state: &mut ScanState,
-        _out: &mut Vec<Finding>,
-    ) -> usize {
-        state.settled = text.len();
-        state.settled
+    ///
+    /// INVARIANT: findings do not depend on how the text grew; each call costs no more than the new text and the
+    /// open tail.
+    pub fn scan(&self, scope: Scope, text: &str, ended: bool, state: &mut ScanState, out: &mut Vec<Finding>) -> usize {
+        self.engine.scan(&self.rules, scope, text, ended, state, out)
     }
 
     /// Short hash of the rules in force (for `x-sidewall-ruleset` and the audit).
     #[must_use]
     pub fn hash(&self) -> &str {
-        ""
+        &self.hash
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod config_file;
 #[cfg(test)]
+mod detect_stability;
+#[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]
 mod proxy_exchange;

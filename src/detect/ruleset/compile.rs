@@ -1,0 +1,226 @@
+//! From rule specs to rules that run: every field checked, every pattern compiled within its limits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use regex_automata::meta;
+use regex_syntax::hir::{Hir, HirKind};
+
+use super::errors::{Reporter, RulesetError};
+use super::load::Sourced;
+use super::schema::RuleSpec;
+use super::shape::{self, UNBOUNDED};
+use super::{Matcher, Prefilter, Rule};
+use crate::detect::finding::RuleInfo;
+use crate::detect::validate;
+
+/// LIMIT: rules of one set; the shipped set has a few hundred.
+const MAX_RULES: usize = 4096;
+/// LIMIT: bytes of one pattern as written.
+pub(super) const MAX_PATTERN_BYTES: usize = 8 << 10;
+/// LIMIT: bytes of one pattern's compiled automaton.
+const MAX_AUTOMATON_BYTES: usize = 2 << 20;
+/// LIMIT: bytes of states that one pattern's lazy DFA keeps, per thread that scans.
+const LAZY_DFA_BYTES: usize = 512 << 10;
+/// LIMIT: longest match of a rule that runs on streams: a private key in PEM of 16 KiB. So much may be held back.
+pub(super) const MAX_MATCH: usize = 16 << 10;
+/// LIMIT: bytes of a keyword. One byte is allowed (`@`).
+const MAX_KEYWORD_BYTES: usize = 64;
+/// Longest placeholder word, see [`RuleInfo::word`].
+const MAX_WORD_BYTES: usize = 20;
+/// The most that an entropy per character can ask for: eight bits.
+const MAX_ENTROPY: f64 = 8.0;
+/// Name of the group that is the finding's span.
+const SECRET_GROUP: &str = "secret";
+/// Kinds of this family run on request text only, and have weights.
+const INJECTION: &str = "injection.";
+
+/// Compiles all rules; mistakes go to `errors`.
+pub(super) fn compile(sources: Vec<Sourced>, errors: &mut Vec<RulesetError>) -> Vec<Rule> {
+    if sources.len() > MAX_RULES {
+        Reporter { file: "(all files)", rule: String::new(), errors }
+            .report(format!("{} rules are more than the {MAX_RULES} allowed", sources.len()), "remove rules");
+        return Vec::new();
+    }
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    let mut rules = Vec::with_capacity(sources.len());
+    for Sourced { file, spec } in sources {
+        let mut reporter = Reporter { file: &file, rule: spec.id.clone(), errors };
+        if let Some(other) = seen.insert(spec.id.clone(), file.clone()) {
+            reporter.report(format!("the id is taken by a rule in {other}"), "give each rule its own id");
+        }
+        check_names(&spec, &mut reporter);
+        check_numbers(&spec, &mut reporter);
+        check_lists(&spec, &mut reporter);
+        if let Some(matcher) = matcher(&spec, &mut reporter) {
+            let info = Arc::new(RuleInfo {
+                id: spec.id.as_str().into(),
+                kind: spec.kind.as_str().into(),
+                word: word(&spec).into(),
+                weight: spec.weight,
+            });
+            rules.push(Rule { info, file: file.clone(), spec, matcher });
+        }
+    }
+    rules
+}
+
+fn word(spec: &RuleSpec) -> String {
+    let last = spec.kind.rsplit('.').next().unwrap_or_default();
+    spec.word.clone().unwrap_or_else(|| last.to_ascii_uppercase())
+}
+
+fn check_names(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
+    let lower = |s: &str, extra: u8| {
+        !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == extra)
+    };
+    if !lower(&spec.id, b'-') {
+        reporter.report(format!("id `{}` is not `[a-z0-9-]+`", spec.id), "use lower-case letters, digits, hyphens");
+    }
+    if spec.kind.split('.').count() < 2 || !spec.kind.split('.').all(|part| lower(part, b'_')) {
+        reporter.report(format!("kind `{}` is not dotted lower case", spec.kind), "write it like `pii.email`");
+    }
+    let word = word(spec);
+    let is_part = |p: &str| p.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) && !p.is_empty();
+    let starts_well = word.bytes().next().is_some_and(|b| b.is_ascii_uppercase());
+    if word.len() > MAX_WORD_BYTES || !starts_well || !word.split('_').all(is_part) {
+        reporter.report(
+            format!("word `{word}` cannot stand in a placeholder"),
+            format!("give `word` in upper case, like `AWS_KEY`, at most {MAX_WORD_BYTES} bytes"),
+        );
+    }
+    if let Some(name) = &spec.validator
+        && validate::lookup(name).is_none()
+    {
+        let names: Vec<&str> = validate::names().collect();
+        reporter.report(format!("validator `{name}` does not exist"), format!("validators are: {}", names.join(", ")));
+    }
+}
+
+fn check_numbers(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
+    if spec.confidence > 100 {
+        reporter.report("confidence is over 100", "give 0 to 100");
+    }
+    match (is_injection(spec), spec.weight) {
+        (true, 1..=100) | (false, 0) => {}
+        (true, _) => reporter.report("an injection rule needs a weight", "give `weight` from 1 to 100"),
+        (false, _) => reporter.report("only `injection.*` rules have a weight", "remove `weight`"),
+    }
+    if spec.entropy.is_some_and(|e| !(e > 0.0 && e <= MAX_ENTROPY)) {
+        reporter.report("entropy is not in 0 to 8 bits per character", "give about 3.0 for random tokens");
+    }
+    if spec.digits == Some(0) {
+        reporter.report("`digits = 0` is no prefilter", "give the least number of digits in a match");
+    }
+}
+
+fn check_lists(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
+    let prefilters = [!spec.keywords.is_empty(), spec.digits.is_some(), spec.always.is_some()];
+    if prefilters.iter().filter(|given| **given).count() != 1 {
+        reporter.report(
+            "has not exactly one of `keywords`, `digits`, `always`",
+            "name words that every match contains, or its least number of digits, or say why neither is possible",
+        );
+    }
+    if spec.keywords.iter().any(|k| k.is_empty() || k.len() > MAX_KEYWORD_BYTES || !k.is_ascii()) {
+        reporter
+            .report("a keyword is empty, too long or not ASCII", format!("at most {MAX_KEYWORD_BYTES} ASCII bytes"));
+    }
+    if spec.context.iter().any(|word| word.trim().is_empty()) {
+        reporter.report("a context word is empty", "remove it");
+    }
+    if spec.context_required && spec.context.is_empty() {
+        reporter.report("`context_required` without `context`", "name the words that must stand near");
+    }
+}
+
+pub(super) fn is_injection(spec: &RuleSpec) -> bool {
+    spec.kind.starts_with(INJECTION)
+}
+
+fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
+    if spec.regex.len() > MAX_PATTERN_BYTES {
+        reporter.report(
+            format!("the regex has {} bytes, more than the {MAX_PATTERN_BYTES} allowed", spec.regex.len()),
+            "split it into rules",
+        );
+        return None;
+    }
+    let hir = match regex_syntax::parse(&spec.regex) {
+        Ok(hir) => hir,
+        Err(e) => {
+            reporter.report(format!("the regex does not parse: {e}"), "see the syntax of the Rust crate `regex`");
+            return None;
+        }
+    };
+    let config = meta::Config::new()
+        .nfa_size_limit(Some(MAX_AUTOMATON_BYTES))
+        .onepass_size_limit(Some(MAX_AUTOMATON_BYTES))
+        .hybrid_cache_capacity(LAZY_DFA_BYTES);
+    let regex = match meta::Builder::new().configure(config).build_from_hir(&hir) {
+        Ok(regex) => regex,
+        Err(e) => {
+            let mend = "use smaller counts, and `[A-Za-z0-9_]` instead of `\\w`, `[0-9]` instead of `\\d`";
+            reporter.report(format!("the compiled regex is too large or wrong: {e}"), mend);
+            return None;
+        }
+    };
+    let injection = is_injection(spec);
+    let longest = shape::max_len(&hir);
+    if hir.properties().minimum_len().unwrap_or(0) == 0 {
+        reporter.report("the regex matches the empty text", "demand at least one character");
+        return None;
+    }
+    if longest > MAX_MATCH && !injection {
+        let mend = format!("bound every `*`, `+` and `{{n,}}`: at most {MAX_MATCH} bytes may be held back in a stream");
+        reporter.report("the regex has no bound on the length of its matches, or too large a one", mend);
+        return None;
+    }
+    let (prefilter, proven) = prefilter(spec, &hir);
+    Some(Matcher {
+        prefilter,
+        proven,
+        injection,
+        longest,
+        secret: secret_group(&hir),
+        least_digits: spec.digits.unwrap_or(0),
+        validator: spec.validator.as_deref().and_then(validate::lookup),
+        entropy: spec.entropy,
+        context: spec.context.iter().map(|w| w.trim().to_ascii_lowercase().into_boxed_str()).collect(),
+        context_required: spec.context_required,
+        confidence: spec.confidence,
+        regex,
+        hir,
+    })
+}
+
+/// The prefilter that is used, and whether it is the one that the rule asks for.
+fn prefilter(spec: &RuleSpec, hir: &Hir) -> (Prefilter, bool) {
+    if spec.always.is_some() {
+        return (Prefilter::Always, true);
+    }
+    if let Some(asked) = spec.digits {
+        let digits = shape::digits(hir);
+        return match digits.some {
+            Some((lead, trail, gap)) if digits.min > 0 && gap < UNBOUNDED => {
+                (Prefilter::Digits { least: digits.min.min(asked), gap, lead, trail }, digits.min >= asked)
+            }
+            _ => (Prefilter::Always, false),
+        };
+    }
+    let keywords: Vec<String> = spec.keywords.iter().map(|k| k.to_ascii_lowercase()).collect();
+    match shape::keyword(hir, &keywords) {
+        Some(around) => (Prefilter::Keywords(around), true),
+        None => (Prefilter::Always, false),
+    }
+}
+
+fn secret_group(hir: &Hir) -> Option<usize> {
+    match hir.kind() {
+        HirKind::Capture(c) if c.name.as_deref() == Some(SECRET_GROUP) => Some(c.index as usize),
+        HirKind::Capture(c) => secret_group(&c.sub),
+        HirKind::Repetition(r) => secret_group(&r.sub),
+        HirKind::Concat(all) | HirKind::Alternation(all) => all.iter().find_map(secret_group),
+        _ => None,
+    }
+}

@@ -1,0 +1,109 @@
+//! What is not wrong with a rule but should not be shipped either.
+
+use std::fmt;
+
+use super::compile::MAX_PATTERN_BYTES;
+use super::{Prefilter, Rule, Ruleset, shape};
+
+/// Longest match of a rule on streams, unless a keyword opens it: so much may be held back on the mere chance.
+const MAX_STREAM_MATCH: usize = 4096;
+/// A keyword of this many bytes at the start of a match is no mere chance (`-----BEGIN`).
+const OPENING_KEYWORD_BYTES: usize = 8;
+
+/// Something that lint holds against a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LintFinding {
+    /// The file of the rule.
+    pub file: String,
+    /// The rule's id.
+    pub rule: String,
+    /// What is wrong.
+    pub what: String,
+    /// How to mend it.
+    pub mend: String,
+}
+
+impl fmt::Display for LintFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: rule {}: {} ({})", self.file, self.rule, self.what, self.mend)
+    }
+}
+
+impl Ruleset {
+    /// Everything that lint holds against the rules, in their order.
+    #[must_use]
+    pub fn lint(&self) -> Vec<LintFinding> {
+        let mut found = Vec::new();
+        for rule in &self.rules {
+            let mut note = |what: String, mend: &str| {
+                let (file, rule) = (rule.file.clone(), rule.spec.id.clone());
+                found.push(LintFinding { file, rule, what, mend: mend.to_owned() });
+            };
+            lint_papers(rule, &mut note);
+            lint_pattern(rule, &mut note);
+            lint_keywords(rule, &mut note);
+            self.lint_shadow(rule, &mut note);
+        }
+        found
+    }
+
+    /// A rule that loses all of its own examples to rules of other kinds never reports anything.
+    fn lint_shadow(&self, rule: &Rule, note: &mut impl FnMut(String, &str)) {
+        let mut winners = Vec::new();
+        for example in &rule.spec.matches {
+            let found = self.find_all(example);
+            if found.iter().any(|f| f.rule.kind == rule.info.kind) {
+                return;
+            }
+            winners.extend(found.iter().map(|f| f.rule.id.to_string()));
+        }
+        winners.sort_unstable();
+        winners.dedup();
+        if !winners.is_empty() {
+            let what = format!("all of its examples are taken by other rules: {}", winners.join(", "));
+            note(what, "raise its confidence, or narrow the others");
+        }
+    }
+}
+
+fn lint_papers(rule: &Rule, note: &mut impl FnMut(String, &str)) {
+    if rule.spec.matches.is_empty() || rule.spec.ignores.is_empty() {
+        note("has no examples of both kinds".to_owned(), "give at least one text in `matches` and one in `ignores`");
+    }
+    if rule.spec.doc.trim().is_empty() {
+        note("says nothing in `doc`".to_owned(), "say in one sentence what it finds and why a leak is bad");
+    }
+}
+
+fn lint_pattern(rule: &Rule, note: &mut impl FnMut(String, &str)) {
+    let matcher = &rule.matcher;
+    let opened = matches!(matcher.prefilter, Prefilter::Keywords(around)
+        if around.lead >= OPENING_KEYWORD_BYTES && rule.spec.keywords.iter().any(|k| k.len() == around.lead));
+    if !matcher.injection && matcher.longest > MAX_STREAM_MATCH && !opened {
+        note(
+            format!("matches up to {} bytes, so much may be held back", matcher.longest),
+            "bound it to 4096 bytes, or open it with a keyword of at least 8 bytes",
+        );
+    }
+    if rule.spec.regex.len() > MAX_PATTERN_BYTES / 2 {
+        note(format!("a regex of {} bytes", rule.spec.regex.len()), "split it into rules");
+    }
+    if !matcher.proven {
+        let mend = match rule.spec.digits {
+            Some(_) => "make every match hold at least `digits` digits, or lower the number",
+            None => "every match must contain a keyword as written, in a part of the regex that is not optional",
+        };
+        note("its prefilter cannot be proven, so it runs on more text than it should".to_owned(), mend);
+    }
+}
+
+fn lint_keywords(rule: &Rule, note: &mut impl FnMut(String, &str)) {
+    let keywords: Vec<String> = rule.spec.keywords.iter().map(|k| k.to_ascii_lowercase()).collect();
+    for (i, keyword) in keywords.iter().enumerate() {
+        let others: Vec<String> =
+            keywords.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, k)| k.clone()).collect();
+        if !others.is_empty() && shape::keyword(&rule.matcher.hir, &others).is_some() {
+            note(format!("no match needs the keyword `{keyword}`"), "remove it");
+        }
+    }
+}

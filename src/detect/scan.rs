@@ -1,0 +1,193 @@
+//! One scan: which text is new, which of it is decided, which rules look where, what they find.
+//!
+//! The order of a call: fold the new text and the open tail (`window`), see from where on it is open
+//! ([`OpenTail`]), find keywords and digits (`prefilter`), run each rule's pattern in the windows around them and judge
+//! each match (`judge`), settle overlaps (`resolve`). On clean text nothing is allocated.
+
+mod judge;
+mod prefilter;
+mod resolve;
+mod window;
+
+use std::sync::Arc;
+
+use regex_automata::Input;
+use regex_automata::util::pool::Pool;
+use regex_automata::util::primitives::NonMaxUsize;
+
+use crate::detect::finding::Finding;
+use crate::detect::open::{OpenCache, OpenTail};
+use crate::detect::ruleset::{Rule, Scope};
+use crate::text::{Phase, TextSpan};
+use judge::Surroundings;
+use prefilter::Finder;
+use resolve::Candidate;
+use window::Window;
+
+/// Where the scan of one channel stands.
+///
+/// INVARIANT: offsets of raw text only, no text.
+#[derive(Debug, Clone, Default)]
+pub struct ScanState {
+    /// All matches that start before this are known.
+    known: usize,
+    /// All findings before this are reported; none crosses it.
+    decided: usize,
+    /// Matches found whose overlaps are not settled.
+    pending: Vec<Candidate>,
+    /// Rules whose last match ends after `known`, and where.
+    busy: Vec<(u32, usize)>,
+}
+
+/// The automata that all rules share.
+#[derive(Default)]
+pub(crate) struct Engine {
+    finder: Finder,
+    open: Arc<OpenTail>,
+    pool: Option<ScratchPool>,
+}
+
+type ScratchPool =
+    Pool<Scratch, Box<dyn Fn() -> Scratch + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>>;
+
+/// Working memory of one scan, reused.
+struct Scratch {
+    tail: OpenCache,
+    windows: prefilter::Windows,
+    slots: Vec<Option<NonMaxUsize>>,
+}
+
+impl Engine {
+    /// # Errors
+    /// The rules together are too large.
+    pub(crate) fn new(rules: &[Rule]) -> Result<Self, String> {
+        let streamed = rules.iter().map(|r| &r.matcher).filter(|m| !m.injection);
+        let open = OpenTail::new(streamed.map(|m| (&m.hir, m.longest)))?;
+        let finder = Finder::new(rules)?;
+        let groups = rules.iter().filter_map(|r| r.matcher.secret).max().unwrap_or(0) + 1;
+        let open = Arc::new(open);
+        let (count, tail) = (rules.len(), Arc::clone(&open));
+        let create = move || Scratch {
+            tail: tail.cache(),
+            windows: prefilter::Windows::new(count),
+            slots: vec![None; groups * 2],
+        };
+        Ok(Self { finder, open, pool: Some(Pool::new(Box::new(create))) })
+    }
+
+    /// True if rule number `only` by itself finds something in the whole of `text`.
+    pub(crate) fn scan_alone(&self, rules: &[Rule], only: u32, scope: Scope, text: &str) -> bool {
+        let mut state = ScanState::default();
+        if let Some(pool) = &self.pool {
+            self.find(rules, Some(only), scope, text, true, &mut state, &mut pool.get());
+        }
+        !state.pending.is_empty()
+    }
+
+    /// See [`crate::detect::Ruleset::scan`].
+    pub(crate) fn scan(
+        &self,
+        rules: &[Rule],
+        scope: Scope,
+        text: &str,
+        ended: bool,
+        state: &mut ScanState,
+        out: &mut Vec<Finding>,
+    ) -> usize {
+        // What looks ahead is decided at the end only.
+        if !ended && (scope.phase == Phase::Request || scope.injection) {
+            return state.decided;
+        }
+        let Some(pool) = &self.pool else {
+            state.decided = text.len();
+            return text.len();
+        };
+        self.find(rules, None, scope, text, ended, state, &mut pool.get());
+        state.decided = resolve::resolve(&mut state.pending, state.known, ended, rules, out).max(state.decided);
+        state.decided
+    }
+
+    /// Finds all matches that are decided and not yet known, of all rules or the `only` one.
+    #[expect(clippy::too_many_arguments, reason = "the one place where all parts meet")]
+    fn find(
+        &self,
+        rules: &[Rule],
+        only: Option<u32>,
+        scope: Scope,
+        text: &str,
+        ended: bool,
+        state: &mut ScanState,
+        scratch: &mut Scratch,
+    ) {
+        let window = Window::new(text, state.known, ended);
+        let open = match ended {
+            true => window.text().len(),
+            false => self.open.start(&mut scratch.tail, window.text(), window.from),
+        };
+        let (open, known) = window.floor(open);
+        let mut pass = Pass { rules, scope, window: &window, open, slots: &mut scratch.slots, state };
+        let range = window.from..open;
+        self.finder.run(rules, scope, window.text(), range, &mut scratch.windows, &mut |rule, start, end| {
+            if only.is_none_or(|only| only == rule) {
+                pass.search(rule, start, end);
+            }
+        });
+        state.known = known.max(state.known);
+        let known = state.known;
+        state.busy.retain(|(_, end)| *end > known);
+    }
+}
+
+/// One rule after the other over one window of text.
+struct Pass<'a> {
+    rules: &'a [Rule],
+    scope: Scope,
+    window: &'a Window<'a>,
+    /// Matches that start at or after this are not decided.
+    open: usize,
+    slots: &'a mut [Option<NonMaxUsize>],
+    state: &'a mut ScanState,
+}
+
+impl Pass<'_> {
+    /// Searches matches of rule number `index` within `start..end` of the view.
+    fn search(&mut self, index: u32, start: usize, end: usize) {
+        let Some(rule) = self.rules.get(index as usize) else { return };
+        let (matcher, text) = (&rule.matcher, self.window.text());
+        let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(end));
+        let busy = self.state.busy.iter().find(|(r, _)| *r == index).map_or(0, |(_, end)| self.window.view_at(*end));
+        let mut at = start.max(self.window.from).max(busy);
+        while at < end {
+            self.slots.fill(None);
+            let found = matcher.regex.search_slots(&Input::new(text).range(at..end), self.slots);
+            let (Some(_), Some(whole)) = (found, self.group(0)) else { return };
+            if whole.start >= self.open {
+                return;
+            }
+            let span = matcher.secret.and_then(|g| self.group(g)).filter(|s| !s.is_empty()).unwrap_or(whole);
+            let surroundings = Surroundings { window: self.window, span, ahead: self.scope.phase == Phase::Request };
+            at = match judge::judge(matcher, &surroundings, whole) {
+                Some(confidence) => {
+                    self.accept(index, whole, span, confidence);
+                    whole.end
+                }
+                // What was refused may have hidden a match that begins inside it.
+                None => text.ceil_char_boundary(whole.start + 1),
+            };
+        }
+    }
+
+    fn accept(&mut self, rule: u32, whole: TextSpan, span: TextSpan, confidence: u8) {
+        self.state.pending.push(Candidate { rule, span: self.window.raw(span), confidence });
+        let end = self.window.raw(whole).end;
+        match self.state.busy.iter_mut().find(|(r, _)| *r == rule) {
+            Some(busy) => busy.1 = end,
+            None => self.state.busy.push((rule, end)),
+        }
+    }
+
+    fn group(&self, index: usize) -> Option<TextSpan> {
+        let slot = |i: usize| self.slots.get(i).copied().flatten().map(NonMaxUsize::get);
+        Some(TextSpan::new(slot(index * 2)?, slot(index * 2 + 1)?))
+    }
+}

@@ -1,0 +1,136 @@
+//! How sure a match is: digits, entropy, validator, context words.
+
+use super::window::{LOOK_BACK, Window};
+use crate::detect::ruleset::Matcher;
+use crate::detect::validate::{Candidate, Outcome};
+use crate::text::TextSpan;
+
+/// Bytes before a span in which context words count.
+const CONTEXT_BEFORE: usize = 64;
+/// Bytes after a span in which context words count (requests only).
+const CONTEXT_AFTER: usize = 32;
+/// What a context word adds to the confidence.
+const CONTEXT_BOOST: u8 = 30;
+/// The most that a context word makes of it: only a validator is certain.
+const CONTEXT_CAP: u8 = 99;
+
+/// A span of the view and what stands around it.
+pub(super) struct Surroundings<'a> {
+    pub(super) window: &'a Window<'a>,
+    pub(super) span: TextSpan,
+    pub(super) ahead: bool,
+}
+
+impl<'a> Surroundings<'a> {
+    fn text(&self) -> &'a str {
+        self.window.text().get(self.span.range()).unwrap_or_default()
+    }
+
+    fn before(&self) -> &'a str {
+        let text = self.window.text();
+        // Not more raw text than every call sees, however much of it the fold has dropped.
+        let seen = self.window.view_at(self.window.raw(self.span).start.saturating_sub(LOOK_BACK));
+        let start = text.ceil_char_boundary(self.span.start.saturating_sub(CONTEXT_BEFORE).max(seen));
+        text.get(start..self.span.start).unwrap_or_default()
+    }
+
+    fn after(&self) -> &'a str {
+        if !self.ahead {
+            return "";
+        }
+        let text = self.window.text();
+        let end = text.floor_char_boundary(self.span.end.saturating_add(CONTEXT_AFTER).min(text.len()));
+        text.get(self.span.end..end).unwrap_or_default()
+    }
+}
+
+/// The confidence of a match, or `None` if it is none.
+pub(super) fn judge(matcher: &Matcher, around: &Surroundings<'_>, whole: TextSpan) -> Option<u8> {
+    if matcher.least_digits > 0 {
+        let text = around.window.text().get(whole.range()).unwrap_or_default();
+        if text.bytes().filter(u8::is_ascii_digit).count() < matcher.least_digits {
+            return None;
+        }
+    }
+    if matcher.entropy.is_some_and(|least| entropy(around.text()) < least) {
+        return None;
+    }
+    let mut confidence = matcher.confidence;
+    if let Some(validator) = matcher.validator {
+        match validator(&Candidate { text: around.text(), before: around.before(), after: around.after() }) {
+            Outcome::Reject => return None,
+            Outcome::Accept => {}
+            Outcome::Confidence(sure) => confidence = sure.min(100),
+        }
+    }
+    if matcher.context.is_empty() {
+        return Some(confidence);
+    }
+    let near = |text: &str| !text.is_empty() && matcher.context.iter().any(|word| mentions(text, word));
+    match near(around.before()) || near(around.after()) {
+        true => Some(confidence.saturating_add(CONTEXT_BOOST).min(CONTEXT_CAP).max(confidence)),
+        false if matcher.context_required => None,
+        false => Some(confidence),
+    }
+}
+
+/// Shannon entropy of the bytes of `text`, bits per byte.
+fn entropy(text: &str) -> f64 {
+    let mut counts = [0u16; 256];
+    let mut total = 0f64;
+    for b in text.bytes() {
+        if let Some(count) = counts.get_mut(usize::from(b)) {
+            *count = count.saturating_add(1);
+        }
+        total += 1.0;
+    }
+    counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / total).map(|p| -p * p.log2()).sum()
+}
+
+/// True if `text` has `word` (lower case) as a word: whole, in the plural, or as a part of `camelCase` or `snake_case`.
+fn mentions(text: &str, word: &str) -> bool {
+    let (bytes, len) = (text.as_bytes(), word.len());
+    let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
+    bytes.windows(len).enumerate().any(|(i, found)| {
+        if !found.eq_ignore_ascii_case(word.as_bytes()) {
+            return false;
+        }
+        let before = i.checked_sub(1).map_or(b' ', at);
+        let starts = !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && at(i).is_ascii_uppercase());
+        let ends = |end: usize| {
+            let next = at(end);
+            !next.is_ascii_alphabetic() || (at(end - 1).is_ascii_lowercase() && next.is_ascii_uppercase())
+        };
+        starts && (ends(i + len) || (at(i + len).eq_ignore_ascii_case(&b's') && ends(i + len + 1)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn context_words_are_words() {
+        for (text, word, expected) in [
+            ("my SSN is", "ssn", true),
+            ("the mission ", "ssn", false),
+            ("ssn", "ssn", true),
+            ("credit cards: ", "card", true),
+            ("\"cardNumber\": ", "card", true),
+            ("discard ", "card", false),
+            ("cardigan ", "card", false),
+            ("user_card=", "card", true),
+            ("userCard=", "card", true),
+            ("a", "card", false),
+        ] {
+            assert_eq!(mentions(text, word), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn entropy_is_shannons() {
+        assert_eq!(entropy("aaaa"), 0.0);
+        assert!((entropy("abcd") - 2.0).abs() < 1e-9);
+        assert!((entropy("aabb") - 1.0).abs() < 1e-9);
+    }
+}
