@@ -19,7 +19,7 @@ const MAX_RULES: usize = 4096;
 /// LIMIT: bytes of one pattern as written.
 pub(super) const MAX_PATTERN_BYTES: usize = 8 << 10;
 /// LIMIT: bytes of one pattern's compiled automaton.
-const MAX_AUTOMATON_BYTES: usize = 2 << 20;
+const MAX_AUTOMATON_BYTES: usize = 10 << 20;
 /// LIMIT: bytes of states that one pattern's lazy DFA keeps, per thread that scans.
 const LAZY_DFA_BYTES: usize = 512 << 10;
 /// LIMIT: longest match of a rule that runs on streams: a private key in PEM of 16 KiB. So much may be held back.
@@ -122,9 +122,9 @@ fn check_lists(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
             "name words that every match contains, or its least number of digits, or say why neither is possible",
         );
     }
-    if spec.keywords.iter().any(|k| k.is_empty() || k.len() > MAX_KEYWORD_BYTES || !k.is_ascii()) {
+    if spec.keywords.iter().any(|k| k.is_empty() || k.len() > MAX_KEYWORD_BYTES) {
         reporter
-            .report("a keyword is empty, too long or not ASCII", format!("at most {MAX_KEYWORD_BYTES} ASCII bytes"));
+            .report("a keyword is empty or too long", format!("give 1 to {MAX_KEYWORD_BYTES} bytes"));
     }
     if spec.context.iter().any(|word| word.trim().is_empty()) {
         reporter.report("a context word is empty", "remove it");
@@ -211,6 +211,12 @@ fn prefilter(spec: &RuleSpec, hir: &Hir) -> (Prefilter, bool) {
     let keywords: Vec<String> = spec.keywords.iter().map(|k| k.to_ascii_lowercase()).collect();
     match shape::keyword(hir, &keywords) {
         Some(around) => (Prefilter::Keywords(around), true),
+        // Injection patterns run on whole texts only, so that windows by declaration do no harm to stability.
+        None if is_injection(spec) => {
+            let holds = |text: &String| keywords.iter().any(|k| text.to_lowercase().contains(&k.to_lowercase()));
+            let around = shape::Around { lead: UNBOUNDED, trail: UNBOUNDED };
+            (Prefilter::Keywords(around), spec.matches.iter().all(holds))
+        }
         None => (Prefilter::Always, false),
     }
 }

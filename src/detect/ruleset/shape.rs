@@ -265,7 +265,7 @@ mod tests {
             (r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", &["AKIA", "ASIA"][..], Some((4, 20))),
             (r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", &["AKIA"], None),
             (r"(?i)\bsk_(?:live|test)_[0-9a-z]{8}", &["sk_live", "sk_test"], Some((7, 32))),
-            (r"(?i)api[_-]?key\s{0,2}=[a-z]{4}", &["apikey", "api_key", "api-key"], Some((7, 18))),
+            (r"(?i)api[_-]?key\s{0,2}=[a-z]{4}", &["apikey", "api_key", "api-key"], Some((7, 26))),
             (r"[a-z]{1,9}@[a-z]{1,5}", &["@"], Some((10, 6))),
             (r"(?:foo){2,3}", &["oof"], Some((4, 8))),
             (r"(?:foo)?bar", &["foo"], None),

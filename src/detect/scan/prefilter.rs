@@ -94,7 +94,7 @@ impl Finder {
                 Prefilter::Always => this.always.push(number),
                 Prefilter::Digits { least, gap, lead, trail } => this.add_digits(gap, least, hit(lead, trail)),
                 Prefilter::Keywords(around) => {
-                    for word in rule.spec.keywords.iter().map(|k| k.to_ascii_lowercase()) {
+                    for word in rule.spec.keywords.iter().flat_map(|k| spellings(k)) {
                         let at = words.iter().position(|w| *w == word).unwrap_or_else(|| {
                             words.push(word);
                             this.by_keyword.push(Vec::new());
@@ -193,4 +193,19 @@ impl Finder {
             close(first, last, count);
         }
     }
+}
+
+/// The automaton ignores the case of ASCII letters only; other scripts get their usual spellings.
+fn spellings(keyword: &str) -> Vec<String> {
+    if keyword.is_ascii() {
+        return vec![keyword.to_ascii_lowercase()];
+    }
+    let mut chars = keyword.chars();
+    let title = chars.next().map(|c| c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect());
+    let mut all: Vec<String> = [keyword.to_lowercase(), keyword.to_uppercase(), keyword.to_owned()].into();
+    all.extend(title);
+    all.iter_mut().for_each(|s| s.make_ascii_lowercase());
+    all.sort_unstable();
+    all.dedup();
+    all
 }
