@@ -19,7 +19,7 @@ const MAX_RULES: usize = 4096;
 /// LIMIT: bytes of one pattern as written.
 pub(super) const MAX_PATTERN_BYTES: usize = 8 << 10;
 /// LIMIT: bytes of one pattern's compiled automaton.
-const MAX_AUTOMATON_BYTES: usize = 10 << 20;
+const MAX_AUTOMATON_BYTES: usize = 64 << 20;
 /// LIMIT: bytes of states that one pattern's lazy DFA keeps, per thread that scans.
 const LAZY_DFA_BYTES: usize = 512 << 10;
 /// LIMIT: longest match of a rule that runs on streams: a private key in PEM of 16 KiB. So much may be held back.
@@ -123,8 +123,7 @@ fn check_lists(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
         );
     }
     if spec.keywords.iter().any(|k| k.is_empty() || k.len() > MAX_KEYWORD_BYTES) {
-        reporter
-            .report("a keyword is empty or too long", format!("give 1 to {MAX_KEYWORD_BYTES} bytes"));
+        reporter.report("a keyword is empty or too long", format!("give 1 to {MAX_KEYWORD_BYTES} bytes"));
     }
     if spec.context.iter().any(|word| word.trim().is_empty()) {
         reporter.report("a context word is empty", "remove it");
