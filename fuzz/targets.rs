@@ -4,6 +4,8 @@
 //! seeds and some mutations. To add a target: a function and a row here; `fuzz_targets/NAME.rs` and its `[[bin]]` in
 //! `Cargo.toml` as the others have it (a test says so if one is missing).
 
+#[path = "targets/audit_open.rs"]
+mod audit_open;
 #[path = "targets/escape.rs"]
 mod escape;
 #[path = "targets/scanner.rs"]
@@ -11,6 +13,7 @@ mod scanner;
 #[path = "targets/sse.rs"]
 mod sse;
 
+pub(crate) use audit_open::audit_open;
 pub(crate) use escape::escape;
 pub(crate) use scanner::scanner;
 pub(crate) use sse::sse;
@@ -30,4 +33,5 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "scanner", run: scanner, seeds: scanner::SEEDS },
     Target { name: "sse", run: sse, seeds: sse::SEEDS },
     Target { name: "escape", run: escape, seeds: escape::SEEDS },
+    Target { name: "audit_open", run: audit_open, seeds: audit_open::SEEDS },
 ];

@@ -1,6 +1,18 @@
 //! All integration tests, in one binary: one link step, shared helpers.
 
 #[cfg(test)]
+mod audit_cli;
+#[cfg(test)]
+mod audit_crash;
+#[cfg(test)]
+mod audit_faults;
+#[cfg(test)]
+mod audit_hpke;
+#[cfg(test)]
+mod audit_support;
+#[cfg(test)]
+mod audit_tamper;
+#[cfg(test)]
 mod config_file;
 #[cfg(test)]
 mod detect_stability;

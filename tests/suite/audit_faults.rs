@@ -1,0 +1,113 @@
+//! A disk that fails, hangs or is slow: a defined answer, in time, and nothing acknowledged is lost.
+
+use std::time::Duration;
+
+use sidewall::audit::AuditError;
+
+use crate::audit_support::{Bench, Memory, record, segments};
+
+#[tokio::test]
+async fn whichever_sync_fails_what_was_acknowledged_is_kept() {
+    for failing in 0..12 {
+        let bench = Bench::new(&["acme"]);
+        let memory = Memory::default();
+        let before = memory.syncs();
+        let log = bench.open(&memory);
+        let opened = memory.syncs();
+        memory.fail([opened + failing]);
+        let mut acknowledged = Vec::new();
+        for at in 0..6 {
+            let id = format!("e{at}");
+            if log.append(record("acme", id.as_str())).await.is_ok() {
+                acknowledged.push(id);
+            }
+        }
+        let _ = log.close().await;
+        assert_eq!(acknowledged.len(), 6, "one failed sync costs no record (it is rewritten)");
+        assert_eq!(bench.exchanges(&memory.image()), acknowledged, "sync {failing} after {before}");
+        let result = bench.verify(&memory.image());
+        let poisoned = segments(&memory.image()).len() > 1;
+        assert!([0, 7].contains(&result.exit()), "{:?}", result.problems);
+        if poisoned {
+            assert_eq!(result.exit(), 7, "declared");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_failure_fails_closed_and_service_recovers_with_the_disk() {
+    let bench = Bench::new(&["acme"]);
+    let memory = Memory::default();
+    let log = bench.open(&memory);
+    log.append(record("acme", "before")).await.unwrap();
+    memory.fail(memory.syncs()..memory.syncs() + 1000);
+    for _ in 0..3 {
+        assert!(matches!(log.append(record("acme", "lost")).await, Err(AuditError::Storage(_))));
+    }
+    memory.fail([]);
+    let mut tries = 0;
+    while log.append(record("acme", "after")).await.is_err() {
+        tries += 1;
+        assert!(tries < 100, "service did not recover");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    log.close().await.unwrap();
+    assert_eq!(bench.exchanges(&memory.image()), ["before", "after"]);
+    let result = bench.verify(&memory.image());
+    assert_eq!(result.exit(), 7, "{:?}", result.problems);
+}
+
+#[tokio::test]
+async fn what_waits_together_is_committed_together() {
+    let bench = Bench::new(&["acme"]);
+    let memory = Memory::default();
+    let log = bench.open(&memory);
+    memory.hold();
+    let first = log.try_submit(record("acme", "first")).unwrap();
+    let waiting = memory.clone();
+    tokio::task::spawn_blocking(move || waiting.wait_for_held_sync()).await.unwrap();
+    let second = log.try_submit(record("acme", "second")).unwrap();
+    let third = log.try_submit(record("acme", "third")).unwrap();
+    memory.release();
+    let (first, second, third) = (first.await.unwrap(), second.await.unwrap(), third.await.unwrap());
+    assert_eq!((second.batch, third.batch), (first.batch + 1, first.batch + 1));
+    assert_eq!((first.sequence, second.sequence, third.sequence), (0, 1, 2));
+}
+
+#[tokio::test]
+async fn a_hanging_disk_and_a_full_queue_are_answered_in_time() {
+    let mut bench = Bench::new(&["acme"]);
+    bench.settings.deadline = Duration::from_millis(100);
+    bench.settings.queue_bytes = 1024;
+    let memory = Memory::default();
+    let log = bench.open(&memory);
+    memory.hold();
+    let ticket = log.try_submit(record("acme", "first")).unwrap();
+    assert!(matches!(log.try_submit(record("acme", "full")), Err(AuditError::QueueFull)));
+    assert!(matches!(log.append(record("acme", "full")).await, Err(AuditError::QueueFull)));
+    assert!(matches!(ticket.await, Err(AuditError::Deadline)));
+    memory.release();
+    log.close().await.unwrap();
+    assert_eq!(bench.exchanges(&memory.image()), ["first"], "late, but written");
+    bench.settings.queue_bytes = 128;
+    let log = bench.open(&memory);
+    assert!(matches!(log.append(record("acme", "big")).await, Err(AuditError::TooLarge(_))));
+}
+
+#[tokio::test]
+async fn segments_follow_each_other_by_size_and_age() {
+    let mut bench = Bench::new(&["acme"]);
+    bench.settings.segment_bytes = 4000;
+    let memory = Memory::default();
+    let log = bench.open(&memory);
+    let mut expected = Vec::new();
+    for at in 0..30 {
+        log.append(record("acme", format!("e{at}"))).await.unwrap();
+        expected.push(format!("e{at}"));
+    }
+    log.close().await.unwrap();
+    let image = memory.image();
+    assert!(segments(&image).len() > 2);
+    assert_eq!(bench.verify(&image).exit(), 0, "{:?}", bench.verify(&image).problems);
+    assert_eq!(bench.exchanges(&image), expected);
+}
