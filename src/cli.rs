@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod audit;
 mod audit_table;
 mod config;
+mod demo;
 mod keys;
 pub mod output;
 mod provider;
@@ -41,6 +42,7 @@ macro_rules! commands {
 commands! {
     Audit(audit::Audit),
     Config(config::ConfigArgs),
+    Demo(demo::DemoCommand),
     Keys(keys::Keys),
     Provider(provider::ProviderCommand),
     Rules(rules::Rules),

@@ -26,9 +26,10 @@ mod openai;
 mod reply;
 mod scenario;
 
+pub(super) use answer::next_placeholder;
 use delivery::ScriptedBody;
 pub use memory::{Memory, Received};
-pub use scenario::{Scenario, Script, ScriptError, Scripts};
+pub use scenario::{Scenario, Script, ScriptError, Scripts, When};
 
 /// A provider that listens but does not answer yet.
 #[derive(Debug)]

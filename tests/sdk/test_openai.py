@@ -17,7 +17,8 @@ DELIVERIES = [
     "delta=1,chunk=1",
     "delta=3,chunk=7,crlf",
     "delta=5,comments,chunk=11",
-    "delta=2,bom,multiline",
+    "delta=2,multiline",
+    "delta=3,sorted",
     "delta=1000",
 ]
 

@@ -178,7 +178,7 @@ fn wear(text: &str) -> String {
 }
 
 /// The first `[WORD_XXXXXX]` of a text: what is before it, its inside, what is after it.
-fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
+pub(in crate::demo) fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {
         let open = text.get(from..)?.find('[')? + from;

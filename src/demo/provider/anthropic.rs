@@ -147,11 +147,12 @@ fn blocks(choice: &Choice, seed: u64) -> Vec<Block> {
     blocks
 }
 
-fn event(name: &'static str, mut fields: Value) -> Event {
-    if let Some(fields) = fields.as_object_mut() {
-        fields.insert("type".to_owned(), Value::from(name));
+fn event(name: &'static str, fields: Value) -> Event {
+    let mut data = json!({"type": name});
+    if let (Some(data), Value::Object(fields)) = (data.as_object_mut(), fields) {
+        data.extend(fields);
     }
-    Event { name: Some(name), data: fields.to_string() }
+    Event { name: Some(name), data: data.to_string() }
 }
 
 fn stop_reason(choice: &Choice) -> &'static str {

@@ -100,11 +100,22 @@ fn direct(prompt: &mut Prompt, otherwise: Script) -> Result<Script, String> {
 fn speak(prompt: &Prompt, script: &Script, format: &Format, memory: Arc<Memory>, seed: u64) -> Response<ScriptedBody> {
     let answer = answer(prompt, script);
     if prompt.stream {
-        let events = (format.stream)(prompt, &answer, script, seed);
+        let mut events = (format.stream)(prompt, &answer, script, seed);
+        if script.sorted {
+            for event in &mut events {
+                if let Ok(mut data) = serde_json::from_str::<Value>(&event.data) {
+                    data.sort_all_objects();
+                    event.data = data.to_string();
+                }
+            }
+        }
         event_stream(ScriptedBody::stream(events, script, memory))
     } else {
-        let document = (format.document)(prompt, &answer, seed).to_string();
-        response(200, "application/json", ScriptedBody::document(document.into(), script, memory))
+        let mut document = (format.document)(prompt, &answer, seed);
+        if script.sorted {
+            document.sort_all_objects();
+        }
+        response(200, "application/json", ScriptedBody::document(document.to_string().into(), script, memory))
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Script {
     pub unfinished: bool,
     /// An event's JSON is spread over several `data:` lines.
     pub multiline: bool,
+    /// The keys of every object stand in alphabetical order: `index` and `type` behind what they speak of.
+    pub sorted: bool,
 }
 
 impl Default for Script {
@@ -108,6 +110,7 @@ impl Default for Script {
             interleave: false,
             unfinished: false,
             multiline: false,
+            sorted: false,
         }
     }
 }
