@@ -1,6 +1,9 @@
 //! All integration tests, in one binary: one link step, shared helpers.
 
 #[cfg(test)]
+#[path = "../architecture.rs"]
+mod architecture;
+#[cfg(test)]
 mod audit_cli;
 #[cfg(test)]
 mod audit_crash;
@@ -16,6 +19,12 @@ mod audit_tamper;
 mod config_file;
 #[cfg(test)]
 mod detect_stability;
+#[cfg(test)]
+mod engine;
+#[cfg(test)]
+mod engine_golden;
+#[cfg(test)]
+mod engine_props;
 #[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]
