@@ -10,7 +10,8 @@ use sidewall::policy::{Guardrails, Profile};
 use sidewall::redact::{TenantKey, Vault};
 
 /// The embedded rules, compiled once.
-static RULES: LazyLock<Arc<Ruleset>> = LazyLock::new(|| Arc::new(Ruleset::embedded().expect("the embedded rules compile")));
+static RULES: LazyLock<Arc<Ruleset>> =
+    LazyLock::new(|| Arc::new(Ruleset::embedded().expect("the embedded rules compile")));
 
 /// Guards of `profile` with a fixed placeholder key, so that placeholders in transcripts stay the same.
 pub fn guards(profile: Profile) -> Guards {
@@ -36,12 +37,22 @@ pub struct Outcome {
     pub refusal: Option<Refusal>,
 }
 
-pub fn request(guards: &Guards, endpoint: &'static Endpoint, body: &[u8]) -> Result<InspectedRequest, Box<(Refusal, Report)>> {
+pub fn request(
+    guards: &Guards,
+    endpoint: &'static Endpoint,
+    body: &[u8],
+) -> Result<InspectedRequest, Box<(Refusal, Report)>> {
     inspect_request(guards, endpoint, Bytes::copy_from_slice(body))
 }
 
 /// Runs a response through the engine in the given chunks.
-pub fn respond(guards: &Guards, endpoint: &'static Endpoint, framing: Framing, vault: Vault, chunks: &[&[u8]]) -> (Outcome, Report) {
+pub fn respond(
+    guards: &Guards,
+    endpoint: &'static Endpoint,
+    framing: Framing,
+    vault: Vault,
+    chunks: &[&[u8]],
+) -> (Outcome, Report) {
     let mut inspector = ResponseInspector::new(guards.clone(), endpoint, framing, vault);
     let mut bytes = Vec::new();
     let mut refusal = None;
@@ -71,7 +82,8 @@ pub fn vault_of(guards: &Guards, endpoint: &'static Endpoint, body: &[u8]) -> Va
 
 /// A chat request whose only message is `text`.
 pub fn chat_request(text: &str) -> Vec<u8> {
-    serde_json::to_vec(&serde_json::json!({"model": "test", "messages": [{"role": "user", "content": text}]})).expect("json")
+    serde_json::to_vec(&serde_json::json!({"model": "test", "messages": [{"role": "user", "content": text}]}))
+        .expect("json")
 }
 
 /// A chat stream that says `deltas`, one event each.
@@ -81,7 +93,9 @@ pub fn chat_stream(deltas: &[&str]) -> Vec<u8> {
         let event = serde_json::json!({"id": "c", "choices": [{"index": 0, "delta": {"content": delta}, "finish_reason": null}]});
         out.extend_from_slice(format!("data: {event}\n\n").as_bytes());
     }
-    out.extend_from_slice(b"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
+    out.extend_from_slice(
+        b"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+    );
     out
 }
 
@@ -95,7 +109,11 @@ pub fn chat_body(text: &str) -> Vec<u8> {
 pub fn said_in_stream(bytes: &[u8]) -> String {
     let text = std::str::from_utf8(bytes).expect("UTF-8");
     let events = text.lines().filter_map(|l| l.strip_prefix("data: ")).filter(|d| *d != "[DONE]");
-    let content = |d: &str| serde_json::from_str::<serde_json::Value>(d).expect("each event is JSON")["choices"][0]["delta"]["content"].as_str().map(str::to_owned);
+    let content = |d: &str| {
+        serde_json::from_str::<serde_json::Value>(d).expect("each event is JSON")["choices"][0]["delta"]["content"]
+            .as_str()
+            .map(str::to_owned)
+    };
     events.filter_map(content).collect()
 }
 

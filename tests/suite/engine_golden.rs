@@ -14,7 +14,11 @@ use crate::engine::{Outcome, guards, request, respond};
 
 fn transcripts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(root).expect("tests/transcripts").map(|e| e.expect("entry").path()).filter(|p| p.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(root)
+        .expect("tests/transcripts")
+        .map(|e| e.expect("entry").path())
+        .filter(|p| p.is_dir())
+        .collect();
     folders.sort();
     assert!(folders.len() >= 10, "the transcripts are there");
     folders
@@ -62,7 +66,9 @@ fn every_transcript_at_every_cut() {
         };
         assert!(!folder.join("refused.txt").exists(), "{name}: should have been refused");
         expect(&folder.join("sent.json"), inspected.body.get());
-        for (file, got, framing) in [("answer.json", "got.json", Framing::Whole), ("answer.sse", "got.sse", Framing::Sse)] {
+        for (file, got, framing) in
+            [("answer.json", "got.json", Framing::Whole), ("answer.sse", "got.sse", Framing::Sse)]
+        {
             let Ok(answer) = std::fs::read(folder.join(file)) else { continue };
             let run = |chunks: &[&[u8]]| -> Outcome {
                 let vault = request(&guards, endpoint, &body).expect("as before").vault;
@@ -71,7 +77,9 @@ fn every_transcript_at_every_cut() {
             let whole = run(&[&answer]);
             let mut told = whole.bytes.clone();
             if let Some(refusal) = &whole.refusal {
-                told.extend_from_slice(format!("\n!! {} {} {}\n", refusal.code.row().0, refusal.path, refusal.rule).as_bytes());
+                told.extend_from_slice(
+                    format!("\n!! {} {} {}\n", refusal.code.row().0, refusal.path, refusal.rule).as_bytes(),
+                );
             }
             expect(&folder.join(got), &told);
             for cut in 0..=answer.len() {

@@ -8,7 +8,8 @@ use sidewall::policy::Profile;
 use sidewall::redact::Vault;
 
 use crate::engine::{
-    chat, chat_body, chat_request, chat_stream, guards, messages, request, respond, said_in_body, said_in_stream, vault_of,
+    chat, chat_body, chat_request, chat_stream, guards, messages, request, respond, said_in_body, said_in_stream,
+    vault_of,
 };
 
 /// Values that the rules find whatever stands around them (documentation values all).

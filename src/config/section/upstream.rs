@@ -40,7 +40,7 @@ pub(in crate::config) fn read(
 
 fn one(mut table: Table<'_>, server: &ServerSettings, reading: &mut Reading<'_>) -> (At, Option<UpstreamSettings>) {
     let at = table.at.clone();
-    let name = table.need("name", reading, "name it, such as \"openai\"; it stands in /u/NAME/…");
+    let name = table.need("name", reading, "name it, such as \"main\"; it stands in /u/NAME/…");
     let name = name.and_then(|node| plain_name(&node, reading));
     let dialects = table.need("dialects", reading, &format!("list some of: {}", dialect::NAMES.join(", ")));
     let dialects = dialects.map(|node| dialects_of(&node, reading));
