@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::detect::{Finding, Ruleset, injection_score};
 use crate::inspect::{FindingNote, Refusal, RefusalCode, Report};
 use crate::policy::{Action, Guardrails, Reason, Verdict};
-use crate::redact::{Strategy, TenantKey, Vault};
+use crate::redact::{TenantKey, Vault, mask_text, replacement};
 use crate::text::{Part, Phase};
 
 /// What guards the exchanges of one tenant. Cheap to clone; swapped whole on reload.
@@ -44,11 +44,6 @@ pub(super) fn is_signal(finding: &Finding) -> bool {
     finding.rule.kind.starts_with(INJECTION)
 }
 
-/// PANs and secrets: restored to the caller's text only, never into tool arguments.
-pub(super) fn is_secret(kind: &str) -> bool {
-    kind.starts_with("pci.") || kind.starts_with("secret.")
-}
-
 /// What is done about a finding.
 #[derive(Debug)]
 pub(super) struct Ruling {
@@ -72,7 +67,7 @@ impl Context {
         editable: bool,
     ) -> Result<Ruling, Refusal> {
         let info = &*finding.rule;
-        let masked = format!("[{}]", info.word);
+        let masked = mask_text(&info.word);
         // What the caller sent himself may come back to him.
         if self.phase == Phase::Response && self.vault.holds(text) {
             self.note(finding, part, path, "none", "");
@@ -87,14 +82,8 @@ impl Context {
             Some(Action::Redact) if editable => {
                 self.note(finding, part, path, "redact", &judgement.guardrail);
                 self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Redact);
-                let replacement = match judgement.strategy {
-                    Strategy::Drop => String::new(),
-                    // Nobody could restore what the response says for the first time.
-                    Strategy::Tokenize if self.phase == Phase::Request => {
-                        self.vault.issue(&info.word, text, is_secret(&info.kind)).to_owned()
-                    }
-                    Strategy::Tokenize | Strategy::Mask => masked,
-                };
+                let replacement =
+                    replacement(judgement.strategy, &mut self.vault, &info.word, text, judgement.secret).into_owned();
                 Ok(Ruling { filtered: replacement.clone(), replacement: Some(replacement) })
             }
             Some(_) => {

@@ -255,6 +255,10 @@ fn finish(context: &mut Context, channel: &Channel, place: &Place<'_>) {
         from = span.end;
     }
     text.push_str(channel.text.get(from..).unwrap_or_default());
+    if context.phase == Phase::Response && !context.vault.is_empty() {
+        let missed = context.vault.near_misses(&channel.text);
+        context.report.unrestored += u32::try_from(missed).unwrap_or(u32::MAX);
+    }
     let path = place.path(channel, 0);
     context.report.texts.push(FilteredText { part: channel.part, path, text: Filtered::from_redacted(text) });
 }
