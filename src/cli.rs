@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod audit;
 mod audit_table;
+mod check;
 mod config;
 mod demo;
 mod keys;
@@ -41,6 +42,7 @@ macro_rules! commands {
 
 commands! {
     Audit(audit::Audit),
+    Check(check::Check),
     Config(config::ConfigArgs),
     Demo(demo::DemoCommand),
     Keys(keys::Keys),

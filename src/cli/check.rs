@@ -1,0 +1,157 @@
+//! `sidewall check`: findings in files, as a linter reports them. Says where and what kind, never the text.
+
+mod place;
+mod sarif;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::json;
+
+use super::output::Output;
+use super::rules::{Source, load};
+use super::{Exit, Failure};
+use crate::detect::{Ruleset, ScanState, Scope};
+use crate::text::Phase;
+use place::Lines;
+
+/// LIMIT: bytes of one input; the scan needs a few times as much memory.
+const MAX_INPUT: u64 = 256 << 20;
+
+/// Scan text like a linter: where it holds personal data, card numbers, secrets or prompt injections.
+///
+/// Prints one line a finding, `file:line:column: kind rule confidence`. Lines and columns count from 1, columns in
+/// characters (Unicode code points). The text that was found is never printed.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 nothing at or over the threshold · 1 findings · 2 usage or input error\n\n\
+                        Examples:\n  sidewall check --threshold 80 prompts/*.txt\n  \
+                        git diff --cached | sidewall check\n  sidewall check --format sarif src.txt > findings.sarif")]
+pub(super) struct Check {
+    /// Files to scan; none or `-`: standard input.
+    files: Vec<PathBuf>,
+    /// How to write findings.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// The same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Confidence (0 to 100) from which on a finding is reported and the exit code is 1.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u8).range(0..=100))]
+    threshold: u8,
+    /// Report findings below the threshold too; they do not change the exit code.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// `file:line:column: kind rule confidence`
+    Text,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanning services.
+    Sarif,
+}
+
+/// A finding and its place.
+#[derive(Debug, Serialize)]
+struct Row {
+    file: String,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    kind: String,
+    rule: String,
+    confidence: u8,
+}
+
+impl Check {
+    pub(super) fn run(mut self, out: &mut Output) -> Result<Exit, Failure> {
+        let ruleset = load(&self.source.paths)?;
+        if self.files.is_empty() {
+            self.files.push("-".into());
+        }
+        let floor = if self.all { 0 } else { self.threshold };
+        let format = if self.json { Format::Json } else { self.format };
+        let (mut rows, mut unread) = (Vec::new(), 0usize);
+        for file in &self.files {
+            match read(file) {
+                Ok(text) => {
+                    let found = scan(&ruleset, &file.display().to_string(), &text, floor);
+                    if format == Format::Text {
+                        for row in &found {
+                            out.line(format_args!(
+                                "{}:{}:{}: {} {} {}",
+                                row.file, row.line, row.column, row.kind, row.rule, row.confidence
+                            ));
+                        }
+                    }
+                    rows.extend(found);
+                }
+                Err(problem) => {
+                    unread += 1;
+                    out.error(format_args!("sidewall: {}: {problem}", file.display()));
+                }
+            }
+        }
+        match format {
+            Format::Text => {}
+            Format::Json => {
+                out.json(&json!({ "ruleset": ruleset.hash(), "threshold": self.threshold, "unread": unread, "findings": rows }));
+            }
+            Format::Sarif => out.json(&sarif::log(&ruleset, &rows, self.threshold, unread == 0)),
+        }
+        if unread > 0 {
+            return Err(Failure::new(format!("{unread} of {} inputs were not scanned", self.files.len())));
+        }
+        let found = rows.iter().any(|row| row.confidence >= self.threshold);
+        Ok(if found { Exit::Found } else { Exit::Clean })
+    }
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|open| open.take(MAX_INPUT + 1).read_to_end(&mut bytes))
+    };
+    let read = read.map_err(|error| format!("cannot be read: {error}"))?;
+    if u64::try_from(read).is_ok_and(|read| read > MAX_INPUT) {
+        return Err(format!("is larger than {} MiB; split it", MAX_INPUT >> 20));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("is not UTF-8 at byte {at}; convert it first, for example with iconv")
+    })
+}
+
+fn scan(ruleset: &Ruleset, file: &str, text: &str, floor: u8) -> Vec<Row> {
+    let mut findings = Vec::new();
+    let scope = Scope { phase: Phase::Request, injection: true };
+    ruleset.scan(scope, text, true, &mut ScanState::default(), &mut findings);
+    let mut lines = Lines::new(text);
+    findings
+        .iter()
+        .filter(|finding| finding.confidence >= floor)
+        .map(|finding| {
+            let (line, column) = lines.place(finding.span.start);
+            let (end_line, end_column) = lines.place(finding.span.end);
+            Row {
+                file: file.to_owned(),
+                line,
+                column,
+                end_line,
+                end_column,
+                kind: finding.rule.kind.to_string(),
+                rule: finding.rule.id.to_string(),
+                confidence: finding.confidence,
+            }
+        })
+        .collect()
+}
