@@ -27,6 +27,8 @@ const LENGTHS: &[(usize, &str)] = &[
     (24, "DZ"),
     (25, "AO CV GW MZ"),
     (26, "IR"),
+    // French overseas territories: registered under FR, printed under their own codes.
+    (27, "BL GF GP MF MQ NC PF PM RE TF WF YT"),
     (27, "BF CF CG CM GA GQ KM MG TD"),
     (28, "BJ CI MA ML NE SN TG"),
 ];

@@ -42,10 +42,15 @@ const RANGES: &[Range] = &[
     range(380_000, 399_999, 14..=14, 60, 85), // Diners Club
     range(380_000, 399_999, 16..=19, 60, 85), // Diners Club, Hipercard
     range(352_800, 358_999, 16..=19, 70, 90), // JCB, RuPay
+    range(308_800, 309_499, 16..=16, 60, 85),  // JCB
+    range(309_600, 310_299, 16..=16, 60, 85),  // JCB
+    range(311_200, 312_099, 16..=16, 60, 85),  // JCB
+    range(315_800, 315_999, 16..=16, 60, 85),  // JCB
+    range(333_700, 334_999, 16..=16, 60, 85),  // JCB
     range(213_100, 213_199, 15..=15, 40, 75), // JCB, old
     range(180_000, 180_099, 15..=15, 40, 75), // JCB, old
     range(620_000, 629_999, 16..=19, 65, 85), // UnionPay
-    range(810_000, 829_999, 16..=19, 60, 80), // UnionPay, RuPay
+    range(810_000, 829_999, 16..=19, 50, 80), // UnionPay, RuPay
     range(220_000, 220_599, 16..=19, 65, 85), // Mir, BORICA
     range(979_200, 979_289, 16..=16, 70, 88), // Troy
     range(508_500, 508_999, 16..=16, 65, 85), // RuPay
@@ -127,7 +132,7 @@ fn stands_alone(candidate: &Candidate<'_>, grouped: bool) -> bool {
             return candidate.before.ends_with(',');
         }
         // The end of a UUID's group or of a dashed identifier.
-        (Some('-'), Some(c)) if c.is_alphanumeric() => return false,
+        (Some('-'), Some(c)) if c.is_alphanumeric() || c == '_' => return false,
         (Some(' '), Some(c)) if c.is_ascii_digit() && grouped => {
             let row = candidate.before.trim_end_matches(' ');
             let digits = row.chars().rev().take_while(char::is_ascii_digit).count();

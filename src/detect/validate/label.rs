@@ -116,9 +116,18 @@ const MACHINE: &[&str] = &[
     "cursor",
 ];
 
+/// Words for a number as such.
+const NUMBER: &[&str] = &["number", "no", "nr", "num", "nummer"];
+
 /// Whether the name directly before a value says that it is a machine's number.
 pub(super) fn is_machine(before: &str) -> bool {
-    let words = words(nearest(before));
+    let name = nearest(before);
+    let mut words = words(name);
+    // `order number 4…`: the word before the word.
+    if matches!(words.as_slice(), [only] if NUMBER.contains(&only.as_str())) {
+        let rest = before.trim_end_matches(is_link).strip_suffix(name).unwrap_or("");
+        words = self::words(nearest(rest));
+    }
     words.last().is_some_and(|last| MACHINE.contains(&last.as_str()))
 }
 
@@ -143,7 +152,7 @@ mod tests {
 
     #[test]
     fn tells_machine_names_from_others() {
-        for before in [r#""startTimeUnixNano":""#, "tweet id ", "order_id=", "requestId: "] {
+        for before in [r#""startTimeUnixNano":""#, "tweet id ", "order_id=", "requestId: ", "Order number "] {
             assert!(is_machine(before), "{before}");
         }
         for before in ["card: ", "PAN=", "<cardNumber>", "paid ", ""] {

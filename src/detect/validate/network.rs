@@ -60,7 +60,7 @@ pub(super) fn ipv6(candidate: &Candidate<'_>) -> Outcome {
         (_, true) if written >= 2 => PRIVATE,
         _ if address.is_loopback() => PRIVATE,
         // Eight written groups are deliberate, whatever they name; short forms are code.
-        _ if written == 8 => Outcome::Confidence(50),
+        _ if written == 8 => Outcome::Confidence(65),
         _ => Outcome::Reject,
     }
 }

@@ -19,7 +19,12 @@ pub(super) fn us_ssn(candidate: &Candidate<'_>) -> Outcome {
     if continues(before.next(), before.next()) || continues(after.next(), after.next()) {
         return Outcome::Reject;
     }
-    if label::is_machine(candidate.before) { Outcome::Confidence(30) } else { Outcome::Accept }
+    match candidate.text {
+        _ if label::is_machine(candidate.before) => Outcome::Confidence(30),
+        // Telephone numbers are grouped so too; it takes a word for it.
+        text if text.contains([' ', '.']) => Outcome::Confidence(45),
+        _ => Outcome::Accept,
+    }
 }
 
 #[cfg(test)]
@@ -30,7 +35,7 @@ mod tests {
     #[test]
     fn issued_ranges_only() {
         assert_eq!(us_ssn(&alone("536-90-4399")), Outcome::Accept);
-        assert_eq!(us_ssn(&alone("536 90 4399")), Outcome::Accept);
+        assert_eq!(us_ssn(&alone("536 90 4399")), Outcome::Confidence(45));
         for text in ["000-12-3456", "666-12-3456", "900-12-3456", "123-00-4567", "123-45-0000", "123-45-678", ""] {
             assert_eq!(us_ssn(&alone(text)), Outcome::Reject, "{text}");
         }

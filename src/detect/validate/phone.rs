@@ -58,7 +58,9 @@ pub(super) fn national(candidate: &Candidate<'_>) -> Outcome {
     if continues(candidate) || !(7..=13).contains(&number.len()) || constant(&number) || date(text, &groups) {
         return Outcome::Reject;
     }
-    if label::is_machine(candidate.before) {
+    let mut before = candidate.before.chars().rev();
+    let run_on = before.next() == Some(' ') && before.next().is_some_and(|c| c.is_ascii_digit());
+    if label::is_machine(candidate.before) || run_on && !text.starts_with('(') {
         return Outcome::Reject;
     }
     // Groups of three with points or spaces are an amount, unless something else marks a number.
@@ -83,12 +85,13 @@ pub(super) fn bare(candidate: &Candidate<'_>) -> Outcome {
     if label::is_machine(candidate.before) { Outcome::Reject } else { Outcome::Accept }
 }
 
-/// Area and exchange of the North American plan start with 2 to 9; N11 is a service.
+/// An area of the North American plan starts with 2 to 9; N11 is a service. The exchange is not held to it: made-up
+/// numbers (555-123-4567) stand for real ones.
 fn north_american(number: &str) -> bool {
     let bytes = number.as_bytes();
     let start = |at: usize| bytes.get(at).is_some_and(|byte| (b'2'..=b'9').contains(byte));
     let service = |at: usize| bytes.get(at..at + 2) == Some(b"11");
-    bytes.len() == 10 && start(0) && start(3) && !service(1) && !service(4)
+    bytes.len() == 10 && start(0) && !service(1)
 }
 
 /// One digit only, or all but one: a filler.
@@ -101,7 +104,8 @@ fn constant(number: &str) -> bool {
 fn continues(candidate: &Candidate<'_>) -> bool {
     let piece = |mut chars: &mut dyn Iterator<Item = char>| match (chars.next(), (&mut chars).next()) {
         (Some(c), _) if c.is_alphanumeric() || matches!(c, '_' | '+' | '$' | '€' | '£' | '%') => true,
-        (Some('-' | '.' | ',' | '/' | ':'), Some(c)) => c.is_alphanumeric(),
+        (Some('-'), Some(c)) => c.is_alphanumeric(),
+        (Some('.' | ',' | '/' | ':'), Some(c)) => c.is_ascii_digit(),
         _ => false,
     };
     // `tel:0123…` and `phone:+1…` are names, `12:30` is a time.
