@@ -32,6 +32,10 @@ mod proxy_exchange;
 #[cfg(test)]
 mod proxy_refusals;
 #[cfg(test)]
+mod rules_cli;
+#[cfg(test)]
+mod rules_shipped;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod wire_json;

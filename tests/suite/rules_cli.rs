@@ -54,10 +54,15 @@ fn what_cannot_be_read_is_an_error() {
 #[test]
 fn machines_read_json_and_sarif() {
     let input = "write to ada@example.com\n";
-    let json: serde_json::Value = serde_json::from_str(&stdout(&sidewall(&["check", "--format", "json"], input))).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&sidewall(&["check", "--format", "json"], input))).unwrap();
     let finding = &json["findings"][0];
-    assert_eq!((finding["kind"].as_str(), finding["column"].as_u64(), finding["end_column"].as_u64()), (Some("pii.email"), Some(10), Some(25)));
-    let sarif: serde_json::Value = serde_json::from_str(&stdout(&sidewall(&["check", "--format", "sarif"], input))).unwrap();
+    assert_eq!(
+        (finding["kind"].as_str(), finding["column"].as_u64(), finding["end_column"].as_u64()),
+        (Some("pii.email"), Some(10), Some(25))
+    );
+    let sarif: serde_json::Value =
+        serde_json::from_str(&stdout(&sidewall(&["check", "--format", "sarif"], input))).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
     let result = &sarif["runs"][0]["results"][0];
     assert_eq!(result["ruleId"], "email");
