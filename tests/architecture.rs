@@ -17,8 +17,8 @@ const IMPORTS: [(&str, &[&str]); 19] = [
     ("keys", &["secret"]),
     ("identity", &["config", "secret"]),
     ("audit", &["keys", "identity::Principal", "inspect", "policy::Verdict", "redact::Filtered", "text", "secret"]),
-    ("upstream", &["config", "dialect", "secret", "telemetry"]),
-    ("telemetry", &["inspect", "audit"]),
+    ("upstream", &["config", "dialect", "inspect", "secret", "telemetry"]),
+    ("telemetry", &["inspect", "audit", "text"]),
     (
         "proxy",
         &[
@@ -39,7 +39,7 @@ const IMPORTS: [(&str, &[&str]); 19] = [
         ],
     ),
     ("server", &["proxy", "identity", "config", "telemetry", "inspect"]),
-    ("config", &["policy", "redact", "text", "dialect", "identity", "audit", "secret", "detect"]),
+    ("config", &["policy", "redact", "text", "dialect", "identity", "audit", "keys", "secret", "detect"]),
     ("app", &["*"]),
     ("demo", &["*"]),
     ("cli", &["*"]),
@@ -53,7 +53,7 @@ const CRATES: [(&str, &[&str]); 6] = [
     ("tokio::", &[]),
     ("hyper::", &[]),
     ("hyper_util::", &[]),
-    ("std::net::", &[]),
+    ("std::net::Tcp", &[]),
     ("cedar_policy::", &["policy/cedar"]),
     ("ort::", &["detect/classifier"]),
 ];

@@ -33,7 +33,10 @@ pub fn inspect_request(
     let vault = Vault::new(guards.key.clone());
     let mut context = Context { guards: guards.clone(), phase: Phase::Request, vault, report: Report::default() };
     match inspect(&mut context, endpoint, body) {
-        Ok(body) => Ok(InspectedRequest { body, vault: context.vault, report: context.report }),
+        Ok(body) => {
+            context.vault.remember_sent(body.get().clone());
+            Ok(InspectedRequest { body, vault: context.vault, report: context.report })
+        }
         Err(refusal) => Err(Box::new((refusal, context.report))),
     }
 }

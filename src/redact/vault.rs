@@ -14,6 +14,9 @@
 //! by this, the value in a tool's arguments, the policy of that tool decides.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use bytes::Bytes;
 
 use crate::redact::index::Index;
 use crate::redact::key::{Digest, TenantKey};
@@ -45,6 +48,18 @@ pub struct Vault {
     by_value: HashMap<Digest, usize>,
     held: HashSet<Digest>,
     pub(super) index: Index,
+    sent: Sent,
+}
+
+/// The request's body as it went upstream.
+#[derive(Default)]
+struct Sent(Bytes);
+
+/// Shows no content.
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sent(..)")
+    }
 }
 
 #[derive(Debug)]
@@ -62,7 +77,7 @@ impl Vault {
     #[must_use]
     pub fn new(key: TenantKey) -> Self {
         let index = Index::new(restore::openers());
-        Self { key, entries: Vec::new(), by_value: HashMap::new(), held: HashSet::new(), index }
+        Self { key, entries: Vec::new(), by_value: HashMap::new(), held: HashSet::new(), index, sent: Sent::default() }
     }
 
     /// Issues (or finds again) the placeholder, `[WORD_XXXXXX]`, of `value` and remembers the value. `secret`: a PAN or a
@@ -111,10 +126,17 @@ impl Vault {
         self.entries.len()
     }
 
-    /// True if `value` is one that the caller sent (and that was tokenised).
+    /// Remembers the request's body as it went upstream: what the model was shown, it may say to the caller who showed it.
+    pub fn remember_sent(&mut self, body: Bytes) {
+        self.sent = Sent(body);
+    }
+
+    /// True if `value` is one that the caller sent: it was tokenised, or it stands in the body that went upstream. A value that is
+    /// written there with escapes is not found, which errs on the side of redacting.
     #[must_use]
     pub fn holds(&self, value: &str) -> bool {
-        !self.is_empty() && self.held.contains(&self.key.digest(ANY_WORD, value, 0))
+        (!self.is_empty() && self.held.contains(&self.key.digest(ANY_WORD, value, 0)))
+            || memchr::memmem::find(&self.sent.0, value.as_bytes()).is_some()
     }
 
     /// The value behind a restoration's `entry`; `None` if there is no such entry.

@@ -14,7 +14,7 @@ static RULES: LazyLock<Arc<Ruleset>> =
     LazyLock::new(|| Arc::new(Ruleset::embedded().expect("the embedded rules compile")));
 
 /// Guards of `profile` with a fixed placeholder key, so that placeholders in transcripts stay the same.
-pub fn guards(profile: Profile) -> Guards {
+pub(crate) fn guards(profile: Profile) -> Guards {
     Guards {
         ruleset: Arc::clone(&RULES),
         guardrails: Arc::new(Guardrails::of_profile(profile)),
@@ -22,22 +22,22 @@ pub fn guards(profile: Profile) -> Guards {
     }
 }
 
-pub fn chat() -> &'static Endpoint {
+pub(crate) fn chat() -> &'static Endpoint {
     route("POST", "/v1/chat/completions").endpoint
 }
 
-pub fn messages() -> &'static Endpoint {
+pub(crate) fn messages() -> &'static Endpoint {
     route("POST", "/v1/messages").endpoint
 }
 
 /// What left the engine, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    pub bytes: Vec<u8>,
-    pub refusal: Option<Refusal>,
+pub(crate) struct Outcome {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) refusal: Option<Refusal>,
 }
 
-pub fn request(
+pub(crate) fn request(
     guards: &Guards,
     endpoint: &'static Endpoint,
     body: &[u8],
@@ -46,7 +46,7 @@ pub fn request(
 }
 
 /// Runs a response through the engine in the given chunks.
-pub fn respond(
+pub(crate) fn respond(
     guards: &Guards,
     endpoint: &'static Endpoint,
     framing: Framing,
@@ -76,18 +76,18 @@ pub fn respond(
 }
 
 /// A vault that knows what `request` redacted (empty if there is none).
-pub fn vault_of(guards: &Guards, endpoint: &'static Endpoint, body: &[u8]) -> Vault {
+pub(crate) fn vault_of(guards: &Guards, endpoint: &'static Endpoint, body: &[u8]) -> Vault {
     request(guards, endpoint, body).map_or_else(|_| Vault::new(guards.key.clone()), |inspected| inspected.vault)
 }
 
 /// A chat request whose only message is `text`.
-pub fn chat_request(text: &str) -> Vec<u8> {
+pub(crate) fn chat_request(text: &str) -> Vec<u8> {
     serde_json::to_vec(&serde_json::json!({"model": "test", "messages": [{"role": "user", "content": text}]}))
         .expect("json")
 }
 
 /// A chat stream that says `deltas`, one event each.
-pub fn chat_stream(deltas: &[&str]) -> Vec<u8> {
+pub(crate) fn chat_stream(deltas: &[&str]) -> Vec<u8> {
     let mut out = Vec::new();
     for delta in deltas {
         let event = serde_json::json!({"id": "c", "choices": [{"index": 0, "delta": {"content": delta}, "finish_reason": null}]});
@@ -100,13 +100,13 @@ pub fn chat_stream(deltas: &[&str]) -> Vec<u8> {
 }
 
 /// The same as one body.
-pub fn chat_body(text: &str) -> Vec<u8> {
+pub(crate) fn chat_body(text: &str) -> Vec<u8> {
     let body = serde_json::json!({"id": "c", "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]});
     serde_json::to_vec(&body).expect("json")
 }
 
 /// All of what a chat stream says.
-pub fn said_in_stream(bytes: &[u8]) -> String {
+pub(crate) fn said_in_stream(bytes: &[u8]) -> String {
     let text = std::str::from_utf8(bytes).expect("UTF-8");
     let events = text.lines().filter_map(|l| l.strip_prefix("data: ")).filter(|d| *d != "[DONE]");
     let content = |d: &str| {
@@ -118,7 +118,7 @@ pub fn said_in_stream(bytes: &[u8]) -> String {
 }
 
 /// What a chat body says.
-pub fn said_in_body(bytes: &[u8]) -> String {
+pub(crate) fn said_in_body(bytes: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
     body["choices"][0]["message"]["content"].as_str().expect("content").to_owned()
 }
