@@ -35,7 +35,7 @@ pub(super) async fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> R
 impl Reply {
     /// The body as JSON; null if it is none.
     pub(super) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
+        super::parse(&self.body).unwrap_or_default()
     }
 
     /// The string at `pointer` in the body.

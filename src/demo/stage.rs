@@ -101,13 +101,14 @@ impl Stage {
     }
 
     /// The decrypted records of an exchange, oldest first.
+    #[expect(clippy::disallowed_methods, reason = "one reader of files at a time, in a process that ends")]
     pub(super) async fn records(&self, exchange: &str) -> Result<Vec<Value>, String> {
         let (audit, private_key, exchange) = (self.audit(), self.private_key.clone(), exchange.to_owned());
         tokio::task::spawn_blocking(move || {
             let (_, key) = read_private(&private_key).map_err(|error| error.to_string())?;
             let mut records = Vec::new();
             read(&audit, &key, |_, json| {
-                let record: Value = serde_json::from_slice(json).unwrap_or_default();
+                let record: Value = super::parse(json).unwrap_or_default();
                 if record.get("exchange").and_then(Value::as_str) == Some(&exchange) {
                     records.push(record);
                 }

@@ -7,7 +7,7 @@ import time
 import openai
 import pytest
 
-from values import AWS_KEY, EMAIL, PAN, PLACEHOLDER, PROMPT, assert_only_placeholders, leaks
+from values import AWS_KEY, EMAIL, PAN, PLACEHOLDER, PROMPT, assert_only_placeholders, in_arguments, last_content, leaks
 
 MODEL = "gpt-5-mini"
 # What a stream goes through on its way: single bytes, cuts inside characters, other line ends, comments.
@@ -126,7 +126,8 @@ def test_streamed_tool_arguments_are_restored(client, provider, delivery):
                 arguments += call.function.arguments or ""
     assert names == ["send_mail"]
     assert finish == "tool_calls"
-    assert json.loads(arguments) == {"to": PROMPT, "body": {"text": PROMPT}}
+    expected = in_arguments(last_content(provider))
+    assert json.loads(arguments) == {"to": expected, "body": {"text": expected}}
     assert_only_placeholders(provider.last()["raw"])
 
 
@@ -148,8 +149,9 @@ def test_parallel_tools_in_a_stream(client, provider, order):
                 entry["name"] += call.function.name or ""
                 entry["arguments"] += call.function.arguments or ""
     assert [calls[at]["name"] for at in sorted(calls)] == ["send_mail", "open_ticket"]
-    assert json.loads(calls[0]["arguments"]) == {"to": PROMPT, "body": {"text": PROMPT}}
-    assert json.loads(calls[1]["arguments"]) == {"title": PROMPT, "urgent": True, "count": 7}
+    expected = in_arguments(last_content(provider))
+    assert json.loads(calls[0]["arguments"]) == {"to": expected, "body": {"text": expected}}
+    assert json.loads(calls[1]["arguments"]) == {"title": expected, "urgent": True, "count": 7}
     assert calls[0]["id"] != calls[1]["id"]
     assert_only_placeholders(provider.last()["raw"])
 
@@ -159,14 +161,15 @@ def test_parallel_tools_in_a_body(client, provider):
         model=MODEL, messages=user(f"#scenario:parallel_tools {PROMPT}"), tools=[SEND_MAIL, OPEN_TICKET]
     )
     first, second = completion.choices[0].message.tool_calls
-    assert json.loads(first.function.arguments) == {"to": PROMPT, "body": {"text": PROMPT}}
-    assert json.loads(second.function.arguments)["title"] == PROMPT
+    expected = in_arguments(last_content(provider))
+    assert json.loads(first.function.arguments) == {"to": expected, "body": {"text": expected}}
+    assert json.loads(second.function.arguments)["title"] == expected
     assert_only_placeholders(provider.last()["raw"])
 
 
 def test_awkward_originals_survive_inside_tool_arguments(client, provider):
     # Quotes and backslashes around the value: restored text stands in JSON inside JSON.
-    text = f'say "{EMAIL}" in C:\\temp\\x and\n\ttab {PAN}'
+    text = f'say "{EMAIL}" in C:\\temp\\x and\n\ttab "end"'
     completion = client.chat.completions.create(
         model=MODEL, messages=user(f"#scenario:tool {text}"), tools=[SEND_MAIL]
     )
@@ -190,8 +193,9 @@ def test_stream_helper_with_tools(client, provider):
         final = stream.get_final_completion()
     done = [event for event in events if event.type == "tool_calls.function.arguments.done"]
     assert len(done) == 1
-    assert json.loads(done[0].arguments)["to"] == PROMPT
-    assert json.loads(final.choices[0].message.tool_calls[0].function.arguments)["to"] == PROMPT
+    expected = in_arguments(last_content(provider))
+    assert json.loads(done[0].arguments)["to"] == expected
+    assert json.loads(final.choices[0].message.tool_calls[0].function.arguments)["to"] == expected
 
 
 def test_two_choices_are_both_restored(client, provider):

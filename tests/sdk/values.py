@@ -44,3 +44,19 @@ def assert_only_placeholders(text, secrets=SECRETS, at_least=None):
     count = len(PLACEHOLDER.findall(text))
     wanted = len(secrets) if at_least is None else at_least
     assert count >= wanted, f"the provider saw {count} placeholder(s), expected {wanted} or more"
+
+
+def in_arguments(seen):
+    """What a tool's arguments must hold, from what the provider saw: addresses come back, while cards and keys stay
+    placeholders, because arguments leave the caller's hands again (threats.md, "placeholder forgery")."""
+    text = seen if isinstance(seen, str) else "\n".join(part["text"] for part in seen)
+    text = re.sub(r"#scenario:\S+ ", "", text)
+    restored = re.sub(r"\[EMAIL_[0-9A-Z]{6}\]", EMAIL, text)
+    assert EMAIL in restored and PLACEHOLDER.search(restored)
+    assert not leaks(restored, [PAN, AWS_KEY])
+    return restored
+
+
+def last_content(provider):
+    """The last message's content as the provider saw it."""
+    return provider.last()["body"]["messages"][-1]["content"]

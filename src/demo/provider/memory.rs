@@ -114,7 +114,7 @@ impl Received {
             "path": self.path,
             "headers": headers,
             "raw": String::from_utf8_lossy(&self.body),
-            "body": serde_json::from_slice::<Value>(&self.body).unwrap_or(Value::Null),
+            "body": crate::demo::parse::<Value>(&self.body).unwrap_or(Value::Null),
         })
     }
 }

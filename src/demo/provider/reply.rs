@@ -17,6 +17,7 @@ use super::delivery::{Event, ScriptedBody};
 use super::memory::Memory;
 use super::scenario::{Scenario, Script, Scripts, take_directive};
 use super::{Dropped, anthropic, openai};
+use crate::demo::parse;
 
 /// A wire format: everything that differs between the two APIs.
 struct Format {
@@ -55,7 +56,7 @@ pub(super) async fn reply(memory: Arc<Memory>, request: Request<Incoming>) -> Re
         parts.headers.contains_key("anthropic-version") || parts.uri.path().starts_with("/v1/messages");
     let format = if speaks_anthropic { ANTHROPIC } else { OPENAI };
     let text = String::from_utf8_lossy(&body);
-    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let request: Value = parse(&body).unwrap_or_default();
     let mut prompt = (format.read)(&request);
     let script = match direct(&mut prompt, memory.script(&text)) {
         Ok(script) => script,
@@ -177,7 +178,7 @@ fn own_endpoint(memory: &Memory, parts: &Parts, body: &Bytes) -> Option<Response
             memory.set_scripts(Scripts::default());
             json!({"script": "default"})
         }
-        ("PUT", "/__script") => match serde_json::from_slice::<Scripts>(body) {
+        ("PUT", "/__script") => match parse::<Scripts>(body) {
             Ok(scripts) => {
                 memory.set_scripts(scripts);
                 json!({"script": "set"})
