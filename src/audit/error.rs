@@ -43,7 +43,7 @@ impl AuditError {
     pub(crate) fn storage(error: &io::Error) -> Self {
         Self::Storage(error.to_string())
     }
-    pub(crate) fn open(path: impl Into<PathBuf>, problem: impl ToString) -> Self {
+    pub(crate) fn open(path: impl Into<PathBuf>, problem: impl std::fmt::Display) -> Self {
         Self::Open { path: path.into(), problem: problem.to_string() }
     }
     /// A short word for metrics.

@@ -11,6 +11,8 @@ pub const VERSION: u16 = 1;
 pub const SUITE: u16 = 1;
 /// Length of a header in bytes.
 pub const HEADER_LEN: usize = 192;
+/// The same, as the header states it.
+const HEADER_LEN_FIELD: u16 = 192;
 /// Length of the pod's name in bytes, padded with zeros.
 pub const POD_LEN: usize = 64;
 
@@ -57,7 +59,7 @@ impl Header {
         let mut bytes = Vec::with_capacity(HEADER_LEN);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_be_bytes());
-        bytes.extend_from_slice(&(HEADER_LEN as u16).to_be_bytes());
+        bytes.extend_from_slice(&(HEADER_LEN_FIELD).to_be_bytes());
         bytes.extend_from_slice(&0_u32.to_be_bytes()); // flags
         bytes.extend_from_slice(&SUITE.to_be_bytes());
         bytes.extend_from_slice(&0_u16.to_be_bytes()); // reserved
@@ -91,7 +93,7 @@ impl Header {
         if crc32c::crc32c(body) != u32::from_be_bytes(*crc) {
             return Err(HeaderError::Crc);
         }
-        let known = [VERSION, HEADER_LEN as u16, 0, 0, SUITE, 0];
+        let known = [VERSION, HEADER_LEN_FIELD, 0, 0, SUITE, 0];
         for expected in known {
             if cursor.u16() != Some(expected) {
                 return Err(HeaderError::Version);

@@ -140,6 +140,7 @@ impl AuditLog {
     ///
     /// # Errors
     /// [`AuditError::NoKey`], [`AuditError::QueueFull`], [`AuditError::TooLarge`], [`AuditError::Closed`].
+    #[expect(clippy::needless_pass_by_value, reason = "a record is handed over, as to `append`")]
     pub fn try_submit(&self, record: Record) -> Result<Ticket, AuditError> {
         let deadline = Instant::now() + self.inner.deadline;
         let submit = || {

@@ -144,3 +144,41 @@ fn open<T>(
     let text = key.open(&aad, &mut sealed)?;
     record::decode(text).map(visit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::testing::{completion, record, settings};
+    use crate::audit::{AuditLog, Content};
+
+    #[tokio::test]
+    async fn what_was_written_is_read_with_texts_only_where_configured() {
+        for content in [Content::Filtered, Content::Metadata] {
+            let dir = tempfile::tempdir().unwrap();
+            let (mut settings, keys) = settings(dir.path(), &["acme", "other"]);
+            settings.content = content;
+            let log = AuditLog::open(&settings).unwrap();
+            for record in [record("acme", "e1"), record("other", "e2"), completion("acme", "e1")] {
+                log.append(record).await.unwrap();
+            }
+            let mut records: Vec<serde_json::Value> = Vec::new();
+            let summary = read(&settings.dir, &keys[0], |_, json| {
+                records.push(serde_json::from_slice(json).unwrap());
+                ControlFlow::Continue(())
+            });
+            assert_eq!(summary.unwrap(), Summary { records: 2, ..Summary::default() });
+            let text = &records[0]["request"]["texts"][0]["text"];
+            match content {
+                Content::Filtered => assert_eq!(text, "hello [EMAIL_7KQ2MX] in e1"),
+                Content::Metadata => assert!(text.is_null()),
+            }
+            assert_eq!(
+                (&records[0]["event"], &records[0]["time"]),
+                (&"admission".into(), &"1970-01-01T00:00:00Z".into())
+            );
+            assert_eq!((&records[1]["event"], &records[1]["outcome"]), (&"completion".into(), &"completed".into()));
+            let stopped = read(&settings.dir, &keys[0], |_, _| ControlFlow::Break(())).unwrap();
+            assert_eq!(stopped.records, 1);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -57,7 +57,7 @@ pub(crate) struct Writer {
 }
 
 enum State {
-    Open(Segment),
+    Open(Box<Segment>),
     /// No segment can be written. `next` says where a new one would go on.
     Broken {
         next: Continuation,
@@ -88,7 +88,7 @@ impl Writer {
             boot,
             size: settings.segment_bytes,
             age: settings.segment_age,
-            state: State::Open(segment),
+            state: State::Open(Box::new(segment)),
             next_rotation: Instant::now(),
             _lock: lock,
         })
@@ -116,10 +116,7 @@ impl Writer {
                 if bytes >= BATCH_BYTES || start.elapsed() >= BATCH_TIME {
                     break;
                 }
-                message = match queue.try_recv() {
-                    Ok(next) => Some(next),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                };
+                message = queue.try_recv().ok();
             }
             self.answer(batch);
             if let Some(reply) = close {
@@ -210,7 +207,7 @@ impl Writer {
         match create(self.storage.as_ref(), &self.signer, self.pod, self.boot, next) {
             Ok(segment) => {
                 tracing::warn!(segment = segment.number(), "audit: writing again, in a new segment");
-                self.state = State::Open(segment);
+                self.state = State::Open(Box::new(segment));
                 Ok(())
             }
             Err(failed) => {
@@ -235,7 +232,7 @@ impl Writer {
             Ok(new) => {
                 // The successor names this one's size, so zeros left behind by a failure here are harmless.
                 let _ = segment.finish();
-                *segment = new;
+                **segment = new;
             }
             Err(error) => {
                 self.next_rotation = Instant::now() + RETRY;

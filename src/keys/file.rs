@@ -230,7 +230,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (public, _) = write_pair(dir.path(), "acme", &generate(Algorithm::P256).unwrap()).unwrap();
         let text = fs::read_to_string(&public).unwrap();
-        for bad in ["", "\n", &text[..text.len() / 2], &text.replace("p256", "x25519"), &text.replace("id=", "id=0")] {
+        for bad in
+            ["", "\n", text.split_at(text.len() / 2).0, &text.replace("p256", "x25519"), &text.replace("id=", "id=0")]
+        {
             fs::write(&public, bad).unwrap();
             assert!(read_public(&public).is_err(), "{bad}");
         }

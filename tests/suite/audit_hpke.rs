@@ -9,7 +9,8 @@ use sidewall::keys::{Algorithm, PrivateKey};
 
 fn bytes(value: &Value, key: &str) -> Vec<u8> {
     let text = value[key].as_str().unwrap_or_default();
-    (0..text.len() / 2).map(|at| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).unwrap()).collect()
+    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16).unwrap()).unwrap();
+    text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
 
 fn opens<A: Aead, F: Kdf, K: Kem>(setup: &Value, params: &Value) -> usize {
