@@ -12,12 +12,12 @@
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
-use regex_syntax::hir::{Hir, HirKind, Repetition};
+use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind, Repetition};
 
 /// Counted repetitions above this count as unbounded: keeps the automaton small.
-const MAX_COUNTED: u32 = 16;
+const MAX_COUNTED: u32 = 6;
 /// What is kept of the lower bound of such a repetition.
-const KEPT_MIN: u32 = 4;
+const KEPT_MIN: u32 = 2;
 /// LIMIT: bytes of one backward NFA; the shipped rules need about a tenth.
 const NFA_BYTES: usize = 32 << 20;
 /// LIMIT: bytes of one backward DFA's states, per thread that scans; it forgets states beyond.
@@ -104,7 +104,7 @@ fn beginnings(hir: &Hir, then: Hir) -> Hir {
         HirKind::Literal(l) => {
             l.0.iter().rev().fold(then, |rest, b| optional(Hir::concat(vec![Hir::literal([*b]), rest])))
         }
-        HirKind::Class(c) => optional(Hir::concat(vec![Hir::class(c.clone()), then])),
+        HirKind::Class(c) => optional(Hir::concat(vec![coarse(c), then])),
         HirKind::Capture(c) => beginnings(&c.sub, then),
         HirKind::Concat(all) => all.iter().rev().fold(then, |rest, part| beginnings(part, rest)),
         HirKind::Alternation(all) => {
@@ -126,7 +126,8 @@ fn beginnings(hir: &Hir, then: Hir) -> Hir {
 fn widened(hir: &Hir) -> Hir {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Hir::empty(),
-        HirKind::Literal(_) | HirKind::Class(_) => hir.clone(),
+        HirKind::Literal(_) => hir.clone(),
+        HirKind::Class(c) => coarse(c),
         HirKind::Capture(c) => widened(&c.sub),
         HirKind::Concat(all) => Hir::concat(all.iter().map(widened).collect()),
         HirKind::Alternation(all) => Hir::alternation(all.iter().map(widened).collect()),
@@ -135,6 +136,16 @@ fn widened(hir: &Hir) -> Hir {
             repeat(widened(&r.sub), min, max)
         }
     }
+}
+
+/// A class with all of Unicode beyond ASCII instead of some: a tenth of the automaton.
+fn coarse(class: &Class) -> Hir {
+    let Class::Unicode(class) = class else { return Hir::class(class.clone()) };
+    let mut class = class.clone();
+    if class.iter().any(|r| !r.end().is_ascii()) {
+        class.push(ClassUnicodeRange::new('\u{80}', char::MAX));
+    }
+    Hir::class(Class::Unicode(class))
 }
 
 fn counted(min: u32, max: Option<u32>) -> (u32, Option<u32>) {

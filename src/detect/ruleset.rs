@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aho_corasick::AhoCorasick;
 use regex_automata::meta;
 use regex_syntax::hir::Hir;
 
@@ -63,8 +64,10 @@ pub(crate) struct Matcher {
     pub(crate) regex: meta::Regex,
     pub(crate) hir: Hir,
     pub(crate) prefilter: Prefilter,
-    /// The prefilter is as the rule asks; otherwise the pattern runs on more text than it says.
-    pub(crate) proven: bool,
+    /// The rule's keywords as the prefilter looks for them; ASCII in lower case.
+    pub(crate) keywords: Vec<String>,
+    /// A match with none of these in it, or shortly before it, is none. Empty if the pattern itself sees to that.
+    pub(crate) must_be_near: Box<[Box<str>]>,
     pub(crate) injection: bool,
     /// Longest match, bytes of the view.
     pub(crate) longest: usize,
@@ -74,8 +77,8 @@ pub(crate) struct Matcher {
     pub(crate) least_digits: usize,
     pub(crate) validator: Option<Validator>,
     pub(crate) entropy: Option<f64>,
-    /// Lower case.
-    pub(crate) context: Box<[Box<str>]>,
+    /// Finds context words, in any ASCII case.
+    pub(crate) context: Option<AhoCorasick>,
     pub(crate) context_required: bool,
     pub(crate) confidence: u8,
 }
@@ -89,6 +92,8 @@ pub(crate) enum Prefilter {
     Digits { least: usize, gap: usize, lead: usize, trail: usize },
     /// Everywhere.
     Always,
+    /// Nowhere: no match can have the digits that it must have.
+    Never,
 }
 
 /// A compiled, immutable set of rules.

@@ -19,6 +19,7 @@ use crate::detect::finding::Finding;
 use crate::detect::open::{OpenCache, OpenTail};
 use crate::detect::ruleset::{Rule, Scope};
 use crate::text::{Phase, TextSpan};
+pub(crate) use judge::CONTEXT_BEFORE;
 use judge::Surroundings;
 use prefilter::Finder;
 use resolve::Candidate;
@@ -171,7 +172,8 @@ impl Pass<'_> {
                     self.accept(index, whole, span, confidence);
                     whole.end
                 }
-                // What was refused may have hidden a match that begins inside it.
+                // INVARIANT: what is refused shifts nothing. So a rule's findings are those of its decided starts, in
+                // whichever windows they are searched; and what was refused hides no match inside it.
                 None => text.ceil_char_boundary(whole.start + 1),
             };
         }

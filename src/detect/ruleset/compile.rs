@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aho_corasick::AhoCorasick;
 use regex_automata::meta;
 use regex_syntax::hir::{Hir, HirKind};
 
 use super::errors::{Reporter, RulesetError};
 use super::load::Sourced;
 use super::schema::RuleSpec;
-use super::shape::{self, UNBOUNDED};
+use super::shape;
 use super::{Matcher, Prefilter, Rule};
 use crate::detect::finding::RuleInfo;
+use crate::detect::scan::CONTEXT_BEFORE;
 use crate::detect::validate;
 
 /// LIMIT: rules of one set; the shipped set has a few hundred.
@@ -175,17 +177,24 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         reporter.report("the regex has no bound on the length of its matches, or too large a one", mend);
         return None;
     }
-    let (prefilter, proven) = prefilter(spec, &hir);
+    let prefilter = prefilter(spec, &hir);
+    let keywords: Vec<String> = spec.keywords.iter().flat_map(|k| spellings(k)).collect();
+    let proven = shape::keyword(&hir, &keywords).is_some();
     Some(Matcher {
+        must_be_near: if proven || injection {
+            Box::default()
+        } else {
+            keywords.iter().map(|k| k.as_str().into()).collect()
+        },
+        keywords,
         prefilter,
-        proven,
         injection,
         longest,
         secret: secret_group(&hir),
         least_digits: spec.digits.unwrap_or(0),
         validator: spec.validator.as_deref().and_then(validate::lookup),
         entropy: spec.entropy,
-        context: spec.context.iter().map(|w| w.trim().to_ascii_lowercase().into_boxed_str()).collect(),
+        context: context(spec, reporter)?,
         context_required: spec.context_required,
         confidence: spec.confidence,
         regex,
@@ -193,31 +202,36 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
     })
 }
 
-/// The prefilter that is used, and whether it is the one that the rule asks for.
-fn prefilter(spec: &RuleSpec, hir: &Hir) -> (Prefilter, bool) {
-    if spec.always.is_some() {
-        return (Prefilter::Always, true);
+fn context(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Option<AhoCorasick>> {
+    if spec.context.is_empty() {
+        return Some(None);
     }
-    if let Some(asked) = spec.digits {
-        let digits = shape::digits(hir);
-        return match digits.some {
-            Some((lead, trail, gap)) if digits.min > 0 && gap < UNBOUNDED => {
-                (Prefilter::Digits { least: digits.min.min(asked), gap, lead, trail }, digits.min >= asked)
-            }
-            _ => (Prefilter::Always, false),
+    let words = spec.context.iter().map(|w| w.trim()).filter(|w| !w.is_empty());
+    match AhoCorasick::builder().ascii_case_insensitive(true).build(words) {
+        Ok(found) => Some(Some(found)),
+        Err(e) => {
+            reporter.report(format!("the context words are too many: {e}"), "use fewer");
+            None
+        }
+    }
+}
+
+/// Where the pattern has to run. Matches without a keyword in or near them, or with too few digits, are none (see `judge`), so that
+/// windows may miss them.
+fn prefilter(spec: &RuleSpec, hir: &Hir) -> Prefilter {
+    if spec.always.is_some() {
+        return Prefilter::Always;
+    }
+    if let Some(least) = spec.digits {
+        return match shape::digits(hir).some {
+            Some((lead, trail, gap)) => Prefilter::Digits { least, gap, lead, trail },
+            None => Prefilter::Never,
         };
     }
     let keywords: Vec<String> = spec.keywords.iter().map(|k| k.to_ascii_lowercase()).collect();
-    match shape::keyword(hir, &keywords) {
-        Some(around) => (Prefilter::Keywords(around), true),
-        // Injection patterns run on whole texts only, so that windows by declaration do no harm to stability.
-        None if is_injection(spec) => {
-            let holds = |text: &String| keywords.iter().any(|k| text.to_lowercase().contains(&k.to_lowercase()));
-            let around = shape::Around { lead: UNBOUNDED, trail: UNBOUNDED };
-            (Prefilter::Keywords(around), spec.matches.iter().all(holds))
-        }
-        None => (Prefilter::Always, false),
-    }
+    let longest = shape::max_len(hir);
+    let near = shape::Around { lead: longest, trail: longest.saturating_add(CONTEXT_BEFORE) };
+    Prefilter::Keywords(shape::keyword(hir, &keywords).unwrap_or(near))
 }
 
 fn secret_group(hir: &Hir) -> Option<usize> {
@@ -228,4 +242,19 @@ fn secret_group(hir: &Hir) -> Option<usize> {
         HirKind::Concat(all) | HirKind::Alternation(all) => all.iter().find_map(secret_group),
         _ => None,
     }
+}
+
+/// The automaton ignores the case of ASCII letters only; other scripts get their usual spellings.
+fn spellings(keyword: &str) -> Vec<String> {
+    if keyword.is_ascii() {
+        return vec![keyword.to_ascii_lowercase()];
+    }
+    let mut chars = keyword.chars();
+    let title = chars.next().map(|c| c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect());
+    let mut all: Vec<String> = [keyword.to_lowercase(), keyword.to_uppercase(), keyword.to_owned()].into();
+    all.extend(title);
+    all.iter_mut().for_each(|s| s.make_ascii_lowercase());
+    all.sort_unstable();
+    all.dedup();
+    all
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::compile::MAX_PATTERN_BYTES;
 use super::{Prefilter, Rule, Ruleset, shape};
+use crate::detect::open::OpenTail;
 
 /// Longest match of a rule on streams, unless a keyword opens it: so much may be held back on the mere chance.
 const MAX_STREAM_MATCH: usize = 4096;
@@ -22,6 +23,9 @@ pub struct LintFinding {
     /// How to mend it.
     pub mend: String,
 }
+
+/// Ordinary text, of which nothing has to be held.
+const PROSE: &str = "It is a truth universally acknowledged, that ";
 
 impl fmt::Display for LintFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,12 +92,15 @@ fn lint_pattern(rule: &Rule, note: &mut impl FnMut(String, &str)) {
     if rule.spec.regex.len() > MAX_PATTERN_BYTES / 2 {
         note(format!("a regex of {} bytes", rule.spec.regex.len()), "split it into rules");
     }
-    if !matcher.proven {
-        let mend = match rule.spec.digits {
-            Some(_) => "make every match hold at least `digits` digits, or lower the number",
-            None => "every match must contain a keyword as written, in a part of the regex that is not optional",
-        };
-        note("its prefilter cannot be proven, so it runs on more text than it should".to_owned(), mend);
+    let opens_at_spaces = |open: OpenTail| open.start(&mut open.cache(), PROSE, 0) < PROSE.len();
+    if !matcher.injection && OpenTail::new([(&matcher.hir, matcher.longest)].into_iter()).is_ok_and(opens_at_spaces) {
+        note(
+            "a match can begin with white space or punctuation, so every space between words is held back".to_owned(),
+            "begin it with a word character; `\\b` looks at what stands before",
+        );
+    }
+    if matches!(matcher.prefilter, Prefilter::Never) {
+        note("matches no digits, but its prefilter asks for them".to_owned(), "use keywords");
     }
 }
 

@@ -15,7 +15,7 @@ pub struct RuleSpec {
     pub word: Option<String>,
     /// Base confidence, 0–100.
     pub confidence: u8,
-    /// Prefilter: every match contains one of these (ASCII case does not matter).
+    /// Prefilter: a match has one of these in it, or in the 64 bytes before it (ASCII case does not matter).
     #[serde(default)]
     pub keywords: Vec<String>,
     /// Prefilter: every match contains at least this many decimal digits.

@@ -1,12 +1,14 @@
 //! How sure a match is: digits, entropy, validator, context words.
 
+use aho_corasick::AhoCorasick;
+
 use super::window::{LOOK_BACK, Window};
 use crate::detect::ruleset::Matcher;
 use crate::detect::validate::{Candidate, Outcome};
 use crate::text::TextSpan;
 
 /// Bytes before a span in which context words count.
-const CONTEXT_BEFORE: usize = 64;
+pub(crate) const CONTEXT_BEFORE: usize = 64;
 /// Bytes after a span in which context words count (requests only).
 const CONTEXT_AFTER: usize = 32;
 /// What a context word adds to the confidence.
@@ -27,11 +29,15 @@ impl<'a> Surroundings<'a> {
     }
 
     fn before(&self) -> &'a str {
+        self.window.text().get(self.reach(self.span)..self.span.start).unwrap_or_default()
+    }
+
+    /// Where what counts as standing before `span` begins.
+    fn reach(&self, span: TextSpan) -> usize {
         let text = self.window.text();
         // Not more raw text than every call sees, however much of it the fold has dropped.
-        let seen = self.window.view_at(self.window.raw(self.span).start.saturating_sub(LOOK_BACK));
-        let start = text.ceil_char_boundary(self.span.start.saturating_sub(CONTEXT_BEFORE).max(seen));
-        text.get(start..self.span.start).unwrap_or_default()
+        let seen = self.window.view_at(self.window.raw(span).start.saturating_sub(LOOK_BACK));
+        text.ceil_char_boundary(span.start.saturating_sub(CONTEXT_BEFORE).max(seen))
     }
 
     fn after(&self) -> &'a str {
@@ -46,11 +52,15 @@ impl<'a> Surroundings<'a> {
 
 /// The confidence of a match, or `None` if it is none.
 pub(super) fn judge(matcher: &Matcher, around: &Surroundings<'_>, whole: TextSpan) -> Option<u8> {
-    if matcher.least_digits > 0 {
-        let text = around.window.text().get(whole.range()).unwrap_or_default();
-        if text.bytes().filter(u8::is_ascii_digit).count() < matcher.least_digits {
+    let text = around.window.text().get(whole.range()).unwrap_or_default();
+    if !matcher.must_be_near.is_empty() {
+        let near = around.window.text().get(around.reach(whole)..whole.end).unwrap_or_default();
+        if !matcher.must_be_near.iter().any(|word| holds(near, word)) {
             return None;
         }
+    }
+    if matcher.least_digits > 0 && text.bytes().filter(u8::is_ascii_digit).count() < matcher.least_digits {
+        return None;
     }
     if matcher.entropy.is_some_and(|least| entropy(around.text()) < least) {
         return None;
@@ -63,15 +73,18 @@ pub(super) fn judge(matcher: &Matcher, around: &Surroundings<'_>, whole: TextSpa
             Outcome::Confidence(sure) => confidence = sure.min(100),
         }
     }
-    if matcher.context.is_empty() {
-        return Some(confidence);
-    }
-    let near = |text: &str| !text.is_empty() && matcher.context.iter().any(|word| mentions(text, word));
+    let Some(words) = &matcher.context else { return Some(confidence) };
+    let near = |text: &str| mentions(text, words);
     match near(around.before()) || near(around.after()) {
         true => Some(confidence.saturating_add(CONTEXT_BOOST).min(CONTEXT_CAP).max(confidence)),
         false if matcher.context_required => None,
         false => Some(confidence),
     }
+}
+
+/// True if `text` has `word` (ASCII in lower case) in any ASCII case.
+fn holds(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// Shannon entropy of the bytes of `text`, bits per byte.
@@ -87,21 +100,19 @@ fn entropy(text: &str) -> f64 {
     counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / total).map(|p| -p * p.log2()).sum()
 }
 
-/// True if `text` has `word` (lower case) as a word: whole, in the plural, or as a part of `camelCase` or `snake_case`.
-fn mentions(text: &str, word: &str) -> bool {
-    let (bytes, len) = (text.as_bytes(), word.len());
+/// True if `text` has one of `words` as a word: whole, in the plural, or as a part of `camelCase` or `snake_case`.
+fn mentions(text: &str, words: &AhoCorasick) -> bool {
+    let bytes = text.as_bytes();
     let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
-    bytes.windows(len).enumerate().any(|(i, found)| {
-        if !found.eq_ignore_ascii_case(word.as_bytes()) {
-            return false;
-        }
-        let before = i.checked_sub(1).map_or(b' ', at);
-        let starts = !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && at(i).is_ascii_uppercase());
-        let ends = |end: usize| {
-            let next = at(end);
-            !next.is_ascii_alphabetic() || (at(end - 1).is_ascii_lowercase() && next.is_ascii_uppercase())
-        };
-        starts && (ends(i + len) || (at(i + len).eq_ignore_ascii_case(&b's') && ends(i + len + 1)))
+    let ends = |end: usize| {
+        let next = at(end);
+        !next.is_ascii_alphabetic() || (at(end - 1).is_ascii_lowercase() && next.is_ascii_uppercase())
+    };
+    words.find_overlapping_iter(text).any(|found| {
+        let (start, end) = (found.start(), found.end());
+        let before = start.checked_sub(1).map_or(b' ', at);
+        let starts = !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && at(start).is_ascii_uppercase());
+        starts && (ends(end) || (at(end).eq_ignore_ascii_case(&b's') && ends(end + 1)))
     })
 }
 
@@ -123,7 +134,8 @@ mod tests {
             ("userCard=", "card", true),
             ("a", "card", false),
         ] {
-            assert_eq!(mentions(text, word), expected, "{text}");
+            let words = AhoCorasick::builder().ascii_case_insensitive(true).build([word]).unwrap();
+            assert_eq!(mentions(text, &words), expected, "{text}");
         }
     }
 

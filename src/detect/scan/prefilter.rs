@@ -4,12 +4,15 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
+use super::judge::CONTEXT_BEFORE;
 use crate::detect::ruleset::{Prefilter, Rule, Scope};
 
 /// LIMIT: keyword bytes up to which the automaton is a full table: about one KiB of table a byte.
 const MAX_DFA_KEYWORD_BYTES: usize = 8 << 10;
 /// Farthest that an unbounded injection pattern is followed around a keyword. LIMIT: longer matches are not found.
 const INJECTION_REACH: usize = 4 << 10;
+/// Gaps between digits are rounded up to one of these: wider windows, but few clusters to keep.
+const GAPS: [usize; 6] = [1, 2, 4, 12, 48, usize::MAX];
 /// Bytes of text that are searched for a digit at a time.
 const BLOCK: usize = 64;
 
@@ -38,6 +41,14 @@ struct DigitGroup {
     /// Least number of digits of any rule in it.
     least: usize,
     rules: Vec<(usize, Hit)>,
+}
+
+/// Digits that lie together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cluster {
+    first: usize,
+    last: usize,
+    count: usize,
 }
 
 /// The open window of each rule. Windows that touch are one, so that no text is searched twice.
@@ -92,11 +103,12 @@ impl Finder {
             };
             match rule.matcher.prefilter {
                 Prefilter::Always => this.always.push(number),
+                Prefilter::Never => {}
                 Prefilter::Digits { least, gap, lead, trail } => this.add_digits(gap, least, hit(lead, trail)),
                 Prefilter::Keywords(around) => {
-                    for word in rule.spec.keywords.iter().flat_map(|k| spellings(k)) {
-                        let at = words.iter().position(|w| *w == word).unwrap_or_else(|| {
-                            words.push(word);
+                    for word in &rule.matcher.keywords {
+                        let at = words.iter().position(|w| w == word).unwrap_or_else(|| {
+                            words.push(word.clone());
                             this.by_keyword.push(Vec::new());
                             words.len() - 1
                         });
@@ -117,6 +129,7 @@ impl Finder {
     }
 
     fn add_digits(&mut self, gap: usize, least: usize, hit: Hit) {
+        let gap = GAPS.into_iter().find(|step| gap <= *step).unwrap_or(usize::MAX);
         if let Some(group) = self.digits.iter_mut().find(|g| g.gap == gap) {
             group.least = group.least.min(least);
             group.rules.push((least, hit));
@@ -149,7 +162,9 @@ impl Finder {
             }
         };
         if let Some(keywords) = &self.keywords {
-            for found in keywords.find_overlapping_iter(Input::new(text).range(from..)) {
+            // A keyword may stand shortly before a match.
+            let start = text.floor_char_boundary(from.saturating_sub(CONTEXT_BEFORE));
+            for found in keywords.find_overlapping_iter(Input::new(text).range(start..)) {
                 for hit in self.by_keyword.get(found.pattern().as_usize()).into_iter().flatten() {
                     add(hit, found.end().saturating_sub(hit.lead), found.start().saturating_add(hit.trail));
                 }
@@ -160,52 +175,40 @@ impl Finder {
     }
 
     fn find_digits(&self, text: &str, from: usize, add: &mut dyn FnMut(&Hit, usize, usize)) {
-        for group in &self.digits {
-            let (mut first, mut last, mut count) = (0usize, 0usize, 0usize);
-            let mut close = |first: usize, last: usize, count: usize| {
-                if count >= group.least {
-                    for (_, hit) in group.rules.iter().filter(|(least, _)| count >= *least) {
-                        add(hit, first.saturating_sub(hit.lead), (last + 1).saturating_add(hit.trail));
+        let bytes = text.as_bytes().get(from..).unwrap_or_default();
+        let mut clusters = [Cluster::default(); GAPS.len()];
+        for (block, base) in bytes.chunks(BLOCK).zip((from..).step_by(BLOCK)) {
+            // Written so that the compiler makes it a vector comparison.
+            if block.iter().map(|b| u8::from(b.wrapping_sub(b'0') < 10)).sum::<u8>() == 0 {
+                continue;
+            }
+            for (at, _) in (base..).zip(block).filter(|(_, b)| b.is_ascii_digit()) {
+                for (cluster, group) in clusters.iter_mut().zip(&self.digits) {
+                    if cluster.count > 0 && at - cluster.last > group.gap.saturating_add(1) {
+                        group.close(cluster, add);
                     }
-                }
-            };
-            let bytes = text.as_bytes().get(from..).unwrap_or_default();
-            for (block, base) in bytes.chunks(BLOCK).zip((from..).step_by(BLOCK)) {
-                // Written so that the compiler makes it a vector comparison.
-                let digits: u32 = block.iter().map(|b| u32::from(b.wrapping_sub(b'0') < 10)).sum();
-                if digits == 0 {
-                    continue;
-                }
-                for (at, b) in (base..).zip(block) {
-                    if b.is_ascii_digit() {
-                        if count > 0 && at - last - 1 > group.gap {
-                            close(first, last, count);
-                            count = 0;
-                        }
-                        if count == 0 {
-                            first = at;
-                        }
-                        last = at;
-                        count += 1;
+                    if cluster.count == 0 {
+                        cluster.first = at;
                     }
+                    cluster.last = at;
+                    cluster.count += 1;
                 }
             }
-            close(first, last, count);
+        }
+        for (cluster, group) in clusters.iter_mut().zip(&self.digits) {
+            group.close(cluster, add);
         }
     }
 }
 
-/// The automaton ignores the case of ASCII letters only; other scripts get their usual spellings.
-fn spellings(keyword: &str) -> Vec<String> {
-    if keyword.is_ascii() {
-        return vec![keyword.to_ascii_lowercase()];
+impl DigitGroup {
+    fn close(&self, cluster: &mut Cluster, add: &mut dyn FnMut(&Hit, usize, usize)) {
+        if cluster.count >= self.least {
+            for (_, hit) in self.rules.iter().filter(|(least, _)| cluster.count >= *least) {
+                let end = (cluster.last + 1).saturating_add(hit.trail);
+                add(hit, cluster.first.saturating_sub(hit.lead), end);
+            }
+        }
+        cluster.count = 0;
     }
-    let mut chars = keyword.chars();
-    let title = chars.next().map(|c| c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect());
-    let mut all: Vec<String> = [keyword.to_lowercase(), keyword.to_uppercase(), keyword.to_owned()].into();
-    all.extend(title);
-    all.iter_mut().for_each(|s| s.make_ascii_lowercase());
-    all.sort_unstable();
-    all.dedup();
-    all
 }

@@ -1,0 +1,104 @@
+//! How fast texts are scanned by the embedded rules: whole requests, and responses that grow by small deltas.
+//!
+//! `cargo bench --bench detect [-- WORD]` prints MB/s (decimal megabytes of text a second of processor time, best of several
+//! rounds, one thread), of the lines that contain WORD.
+
+#![allow(missing_docs, reason = "a program")]
+
+use sidewall::detect::{Ruleset, ScanState, Scope};
+use sidewall::text::Phase;
+
+/// Seconds of a round.
+const ROUND: f64 = 0.15;
+const ROUNDS: usize = 5;
+/// Bytes of a delta of a stream: a token or so.
+const DELTA: usize = 5;
+
+fn prose() -> String {
+    let sentence = "Could you explain how the borrow checker decides that a reference is still in use? I read the chapter \
+                    twice, and the part about two-phase borrows remains unclear to me; an example would help. ";
+    sentence.repeat(8192 / sentence.len() + 1)
+}
+
+fn machine() -> String {
+    (0u64..60)
+        .map(|i| {
+            let hash = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            format!(
+                "{{\"id\":\"req_{hash:016x}\",\"created\":{},\"at\":\"2025-03-{:02}T10:{:02}:07.123Z\",\"sha\":\"{hash:016x}{:016x}\",\"n\":{i},\"ok\":true}}\n",
+                1_700_000_000 + i,
+                i % 28 + 1,
+                i % 60,
+                !hash
+            )
+        })
+        .collect()
+}
+
+fn personal() -> String {
+    (0..80)
+        .map(|i| format!("Jane Doe {i}, jane.doe{i}@example.com, +1 202 555 01{:02}, card 4111 1111 1111 1111, SSN 078-05-1120.\n", i % 100))
+        .collect()
+}
+
+/// Seconds that this thread has run on a processor: other programs of the machine do not count (`sched_debug(7)`).
+fn processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    let nanoseconds: f64 = stat.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
+    nanoseconds / 1e9
+}
+
+/// Best rate of `work`, which handles `bytes` bytes a call, in MB/s.
+fn rate(bytes: usize, mut work: impl FnMut()) -> f64 {
+    let mut best = f64::MAX;
+    for _ in 0..ROUNDS {
+        let (start, mut calls, mut batch) = (processor_time(), 0u32, 1);
+        let mut spent = 0.0;
+        while spent < ROUND {
+            (0..batch).for_each(|_| work());
+            calls += batch;
+            batch *= 2;
+            spent = processor_time() - start;
+        }
+        best = best.min(spent / f64::from(calls));
+    }
+    bytes as f64 / best / 1e6
+}
+
+fn main() {
+    let wanted = std::env::args().skip(1).find(|a| !a.starts_with('-')).unwrap_or_default();
+    let start = processor_time();
+    let rules = match Ruleset::embedded() {
+        Ok(rules) => rules,
+        Err(e) => panic!("{e}"),
+    };
+    println!("{} rules loaded in {:.0} ms", rules.rules().len(), (processor_time() - start) * 1e3);
+    for (name, text) in [("prose", prose()), ("machine text", machine()), ("personal data", personal())] {
+        if !name.contains(&wanted) {
+            continue;
+        }
+        for (mode, scope) in [
+            ("request", Scope { phase: Phase::Request, injection: true }),
+            ("request, no injection", Scope { phase: Phase::Request, injection: false }),
+        ] {
+            let mut found = Vec::new();
+            let mb = rate(text.len(), || {
+                found.clear();
+                rules.scan(scope, &text, true, &mut ScanState::default(), &mut found);
+            });
+            println!("{name:14} {mode:22} {mb:8.1} MB/s  {} findings in {} bytes", found.len(), text.len());
+        }
+        let scope = Scope { phase: Phase::Response, injection: false };
+        let mut found = Vec::new();
+        let mb = rate(text.len(), || {
+            found.clear();
+            let mut state = ScanState::default();
+            for end in (DELTA..text.len()).step_by(DELTA) {
+                rules.scan(scope, &text[..end], false, &mut state, &mut found);
+            }
+            rules.scan(scope, &text, true, &mut state, &mut found);
+        });
+        let each = DELTA as f64 / mb * 1e3;
+        println!("{name:14} {:22} {mb:8.1} MB/s  {each:.0} ns a delta", format!("stream, {DELTA}-byte deltas"));
+    }
+}
