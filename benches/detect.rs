@@ -3,7 +3,13 @@
 //! `cargo bench --bench detect [-- WORD]` prints MB/s (decimal megabytes of text a second of processor time, best of several
 //! rounds, one thread), of the lines that contain WORD.
 
-#![allow(missing_docs, reason = "a program")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a benchmark prints its figures, or stops"
+)]
 
 use sidewall::detect::{Ruleset, ScanState, Scope};
 use sidewall::text::Phase;

@@ -164,6 +164,7 @@ fn optional(hir: Hir) -> Hir {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
 
