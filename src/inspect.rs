@@ -5,6 +5,7 @@ mod channel;
 mod cleared;
 mod context;
 mod decide;
+mod hidden;
 mod opaque;
 mod refusal;
 mod report;

@@ -41,7 +41,8 @@ pub(super) struct Piece {
     /// Index of its slot in that frame's outline.
     pub slot: usize,
     range: WireRange,
-    form: Form,
+    /// How the literal is written.
+    pub form: Form,
     map: EscapeMap,
 }
 

@@ -1,18 +1,15 @@
 //! Decides a channel: findings and placeholders in its text become edits, as far as nothing that may still come can change them.
 
-use crate::detect::{Finding, ScanState, Scope};
+use crate::detect::{Finding, Scope};
+use crate::dialect::walk::Form;
 use crate::dialect::{ARGUMENTS, Table};
 use crate::inspect::assembly::{Assembly, Fault, MAX_NESTING, Place};
-use crate::inspect::channel::{Channel, Key, Mode};
+use crate::inspect::channel::{Channel, Mode};
 use crate::inspect::context::{Context, is_signal};
-use crate::inspect::{FilteredText, Refusal};
+use crate::inspect::{FilteredText, Refusal, hidden};
 use crate::redact::Filtered;
 use crate::text::{Part, Phase, TextSpan};
 use crate::wire::splice::WireEdit;
-
-/// How far to both sides of a joint between two literals a finding is looked for that the joint cuts in two: longer than any card number
-/// or key prefix with its separators.
-const JOINT_REACH: usize = 96;
 
 /// Something to be done to the text.
 enum Act {
@@ -96,8 +93,8 @@ fn scan(context: &Context, channel: &mut Channel, ended: bool) -> usize {
     let scope = Scope { phase: context.phase, injection: request && channel.mode != Mode::Signed };
     let before = channel.findings.len();
     let decided = context.guards.ruleset.scan(scope, &channel.text, ended, &mut channel.scan, &mut channel.findings);
-    if matches!(channel.key, Key::Run(part) if request && part != Part::Unlisted && part != Part::ToolDefinition) {
-        across_joints(context, channel);
+    if request {
+        hidden::find(&context.guards.ruleset, scope, channel);
     }
     if channel.findings.iter().skip(before).any(is_signal) {
         let (signals, others) = std::mem::take(&mut channel.findings).into_iter().partition(is_signal);
@@ -106,56 +103,6 @@ fn scan(context: &Context, channel: &mut Channel, ended: bool) -> usize {
         channel.signals.append(&mut signals);
     }
     decided
-}
-
-/// Finds what a joint between two content parts or messages cuts in two: scans the neighbourhood of each joint as if the separator were
-/// not there.
-fn across_joints(context: &Context, channel: &mut Channel) {
-    if channel.pieces.len() < 2 {
-        return;
-    }
-    let mut tight = String::new();
-    // (offset in `tight`, offset in the channel's text) where each piece begins.
-    let mut starts = Vec::with_capacity(channel.pieces.len());
-    for piece in &channel.pieces {
-        starts.push((tight.len(), piece.text.start));
-        tight.push_str(channel.text.get(piece.text.range()).unwrap_or_default());
-    }
-    let to_text = |offset: usize| {
-        let at = starts.partition_point(|(t, _)| *t <= offset).saturating_sub(1);
-        starts.get(at).map_or(offset, |(t, text)| text + (offset - t))
-    };
-    let mut from = 0;
-    for (joint, _) in starts.iter().skip(1) {
-        if *joint < from || *joint == 0 || *joint >= tight.len() {
-            continue;
-        }
-        let start = floor(&tight, joint.saturating_sub(JOINT_REACH));
-        let end = floor(&tight, (joint + JOINT_REACH).min(tight.len()));
-        let window = tight.get(start..end).unwrap_or_default();
-        let mut found = Vec::new();
-        let scope = Scope { phase: context.phase, injection: false };
-        context.guards.ruleset.scan(scope, window, true, &mut ScanState::default(), &mut found);
-        for finding in found {
-            let (a, b) = (start + finding.span.start, start + finding.span.end);
-            if a < *joint && *joint < b {
-                // `to_text(b)` would be the start of the next piece where `b` is a piece's end.
-                let span = TextSpan::new(to_text(a), to_text(b - 1) + 1);
-                if !channel.findings.iter().any(|f| f.span.overlaps(span)) {
-                    channel.findings.push(Finding { span, ..finding });
-                    from = b;
-                }
-            }
-        }
-    }
-    channel.findings.sort_by_key(|f| f.span.start);
-}
-
-fn floor(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 fn restorations(context: &Context, channel: &mut Channel, ended: bool) -> usize {
@@ -238,13 +185,15 @@ fn signals(context: &mut Context, channel: &mut Channel, place: &Place<'_>) -> R
     Ok(())
 }
 
-/// Parts whose filtered text the record keeps; the others say nothing about what was spoken.
-const fn recorded(part: Part) -> bool {
-    !matches!(part, Part::Unlisted | Part::ToolDefinition)
+/// True if the record keeps the channel's filtered text; the others say nothing about what was spoken.
+fn recorded(channel: &Channel) -> bool {
+    // Keys are told by their path.
+    let key = channel.pieces.first().is_some_and(|piece| piece.form == Form::Key);
+    !key && !matches!(channel.part, Part::Unlisted | Part::ToolDefinition)
 }
 
 fn finish(context: &mut Context, channel: &Channel, place: &Place<'_>) {
-    if !recorded(channel.part) || channel.text.is_empty() {
+    if !recorded(channel) || channel.text.is_empty() {
         return;
     }
     let mut text = String::with_capacity(channel.text.len());

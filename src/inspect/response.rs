@@ -97,7 +97,7 @@ impl ResponseInspector {
         match document {
             None | Some(b"") => self.assembly.pass(),
             Some(document) if self.terminators.iter().any(|t| t.as_bytes() == document.trim_ascii()) => {
-                self.assembly.pass()
+                self.assembly.pass();
             }
             Some(document) => {
                 self.assembly.ingest(&mut self.context, self.table, document).map_err(|fault| match fault {

@@ -23,6 +23,9 @@ mod detect_stability;
 mod engine;
 #[cfg(test)]
 mod engine_golden;
+
+#[cfg(test)]
+mod engine_hidden;
 #[cfg(test)]
 mod engine_props;
 #[cfg(test)]
