@@ -61,7 +61,7 @@ def ask_openai(url):
 def ask_anthropic(url):
     client = anthropic.Anthropic(base_url=url, api_key="demo")
     try:
-        client.messages.create(model="claude-sonnet-4-5", max_tokens=64, messages=[{"role": "user", "content": INJECTION}])
+        client.messages.create(model="claude-sonnet-5", max_tokens=64, messages=[{"role": "user", "content": INJECTION}])
         raised = None
     except anthropic.APIStatusError as error:
         raised = error

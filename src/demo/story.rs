@@ -122,7 +122,7 @@ fn scenes() -> Vec<Scene> {
             path: ANTHROPIC_PATH,
             headers: &[("x-api-key", "demo"), ("anthropic-version", "2023-06-01")],
             body: json!({
-                "model": "claude-sonnet-4-5",
+                "model": "claude-sonnet-5",
                 "max_tokens": 1024,
                 "stream": true,
                 "messages": [{"role": "user", "content": refund}],

@@ -9,7 +9,7 @@ import pytest
 from test_openai import DELIVERIES, INJECTION
 from values import AWS_KEY, EMAIL, PAN, PLACEHOLDER, PROMPT, assert_only_placeholders, in_arguments, last_content, leaks
 
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-sonnet-5"
 SEND_MAIL = {
     "name": "send_mail",
     "description": "Sends a mail.",
@@ -168,7 +168,7 @@ def test_async_stream(sidecar, provider):
 
 
 def test_models_and_token_counts_pass(claude, provider):
-    assert [model.id for model in claude.models.list()] == ["claude-sonnet-4-5", "claude-haiku-4-5"]
+    assert [model.id for model in claude.models.list()] == ["claude-sonnet-5", "claude-haiku-4-5"]
     count = claude.messages.count_tokens(model=MODEL, messages=[{"role": "user", "content": PROMPT}])
     assert count.input_tokens > 0
     assert_only_placeholders(provider.last()["raw"])

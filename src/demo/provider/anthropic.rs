@@ -14,7 +14,7 @@ pub(super) fn read(body: &Value) -> Prompt {
     let text = |message: &Value| message.get("content").map(content_text).unwrap_or_default();
     let tools = body.get("tools").and_then(Value::as_array).into_iter().flatten();
     Prompt {
-        model: body.get("model").and_then(Value::as_str).unwrap_or("claude-sonnet-4-5").to_owned(),
+        model: body.get("model").and_then(Value::as_str).unwrap_or("claude-sonnet-5").to_owned(),
         text: spoken.map(text).unwrap_or_default(),
         system: body.get("system").map(content_text).unwrap_or_default(),
         tools: tools
@@ -177,9 +177,9 @@ fn usage(input: u64, output: u64) -> Value {
 pub(super) fn models() -> Value {
     let model = |name: &str, title: &str| json!({"type": "model", "id": name, "display_name": title, "created_at": "2025-09-29T00:00:00Z"});
     json!({
-        "data": [model("claude-sonnet-4-5", "Claude Sonnet 4.5"), model("claude-haiku-4-5", "Claude Haiku 4.5")],
+        "data": [model("claude-sonnet-5", "Claude Sonnet 5"), model("claude-haiku-4-5", "Claude Haiku 4.5")],
         "has_more": false,
-        "first_id": "claude-sonnet-4-5",
+        "first_id": "claude-sonnet-5",
         "last_id": "claude-haiku-4-5",
     })
 }
