@@ -3,7 +3,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -21,6 +21,10 @@ use crate::keys::{Directory, PublicKey};
 const UNIT: usize = 64;
 /// What a queued record costs beside its text, in units.
 const OVERHEAD: usize = 4;
+/// LIMIT: records in the queue, whatever their size; two seconds' worth on a slow disk.
+const QUEUE_RECORDS: usize = 8192;
+/// How often a close looks for room in a full queue.
+const CLOSE_PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// The audit log. Cheap to clone; every clone writes through the same thread.
 #[derive(Clone)]
@@ -29,7 +33,7 @@ pub struct AuditLog {
 }
 
 struct Inner {
-    queue: Sender<Message>,
+    queue: SyncSender<Message>,
     keys: Directory,
     room: Arc<Semaphore>,
     capacity: usize,
@@ -100,7 +104,7 @@ impl AuditLog {
             );
         }
         let writer = Writer::start(storage, signer, settings, &next, lock)?;
-        let (queue, messages) = channel();
+        let (queue, messages) = sync_channel(QUEUE_RECORDS);
         std::thread::Builder::new()
             .name("audit-writer".to_owned())
             .spawn(move || writer.run(&messages))
@@ -158,7 +162,15 @@ impl AuditLog {
     /// [`AuditError::Storage`] if the segment could not be finished; [`AuditError::Closed`] if it was closed before.
     pub async fn close(&self) -> Result<(), AuditError> {
         let (reply, done) = oneshot::channel();
-        self.inner.queue.send(Message::Close(reply)).map_err(|_gone| AuditError::Closed)?;
+        let mut message = Message::Close(reply);
+        loop {
+            message = match self.inner.queue.try_send(message) {
+                Ok(()) => break,
+                Err(TrySendError::Full(message)) => message,
+                Err(TrySendError::Disconnected(_)) => return Err(AuditError::Closed),
+            };
+            tokio::time::sleep(CLOSE_PAUSE).await;
+        }
         done.await.map_err(|_gone| AuditError::Closed)?
     }
 
@@ -183,7 +195,10 @@ impl AuditLog {
     ) -> Result<Ticket, AuditError> {
         let (sender, reply) = oneshot::channel();
         let job = Job { tenant, key, text, reply: sender, _room: room };
-        self.inner.queue.send(Message::Record(job)).map_err(|_gone| AuditError::Closed)?;
+        self.inner.queue.try_send(Message::Record(job)).map_err(|error| match error {
+            TrySendError::Full(_) => AuditError::QueueFull,
+            TrySendError::Disconnected(_) => AuditError::Closed,
+        })?;
         Ok(Ticket { reply, deadline })
     }
 }

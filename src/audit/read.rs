@@ -163,7 +163,7 @@ mod tests {
             }
             let mut records: Vec<serde_json::Value> = Vec::new();
             let summary = read(&settings.dir, &keys[0], |_, json| {
-                records.push(serde_json::from_slice(json).unwrap());
+                records.push(serde_json::from_str(std::str::from_utf8(json).unwrap()).unwrap());
                 ControlFlow::Continue(())
             });
             assert_eq!(summary.unwrap(), Summary { records: 2, ..Summary::default() });

@@ -91,6 +91,7 @@ impl Disk {
 }
 
 impl Storage for Disk {
+    #[expect(clippy::disallowed_methods, reason = "once at start, before anything is served")]
     fn lock(&self) -> io::Result<Box<dyn Any + Send>> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.path(LOCK))?;
         for _ in 1..LOCK_TRIES {

@@ -17,7 +17,7 @@ async fn keys_are_made_and_records_listed_read_and_verified() {
     let bench = Bench::new(&["other"]);
     let keys = bench.settings.keys.to_str().unwrap();
     let made = sidewall(&["keys", "new", "--tenant", "acme", "--out", keys, "--json"]);
-    let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
     assert_eq!(
         sidewall(&["keys", "new", "--tenant", "acme", "--out", keys]).status.code(),
         Some(2),
@@ -37,7 +37,7 @@ async fn keys_are_made_and_records_listed_read_and_verified() {
     let key = made["private"].as_str().unwrap();
 
     let listed: serde_json::Value =
-        serde_json::from_slice(&sidewall(&["audit", "list", dir, "--json"]).stdout).unwrap();
+        serde_json::from_str(&stdout(&sidewall(&["audit", "list", dir, "--json"]))).unwrap();
     assert_eq!(listed[0]["tenants"], serde_json::json!({ "acme": 2, "other": 1 }));
     assert!(stdout(&sidewall(&["audit", "list", dir])).contains("acme=2 other=1"));
 
@@ -60,7 +60,7 @@ async fn keys_are_made_and_records_listed_read_and_verified() {
     bench.lay_out(&image);
     let verified = sidewall(&["audit", "verify", dir, "--json"]);
     assert_eq!(verified.status.code(), Some(3));
-    let verified: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    let verified: serde_json::Value = serde_json::from_str(&stdout(&verified)).unwrap();
     assert_eq!((&verified["exit"], &verified["problems"][0]["code"]), (&3.into(), &"tampered".into()));
     assert_eq!(sidewall(&["audit", "verify", "/nonexistent"]).status.code(), Some(2));
 }

@@ -182,7 +182,7 @@ impl Bench {
 pub(crate) fn read_exchanges(dir: &Path, key: &PrivateKey) -> (Vec<String>, Summary) {
     let mut ids = Vec::new();
     let summary = read(dir, key, |_, json| {
-        let record: serde_json::Value = serde_json::from_slice(json).unwrap();
+        let record: serde_json::Value = serde_json::from_str(std::str::from_utf8(json).unwrap()).unwrap();
         ids.push(record["exchange"].as_str().unwrap().to_owned());
         ControlFlow::Continue(())
     });
