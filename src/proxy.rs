@@ -91,8 +91,19 @@ struct Admitted {
 
 /// An upstream's answer that may be passed on.
 enum Answer {
-    Whole { head: Head, pieces: Vec<Cleared<Bytes>>, report: Report, took: Duration },
-    Stream { head: Head, upstream: Incoming, inspector: ResponseInspector, idle: Duration, end_mark: &'static [u8] },
+    Whole {
+        head: Head,
+        pieces: Vec<Cleared<Bytes>>,
+        report: Report,
+        took: Duration,
+    },
+    Stream {
+        head: Head,
+        upstream: Incoming,
+        inspector: Box<ResponseInspector>,
+        idle: Duration,
+        end_mark: &'static [u8],
+    },
     Bodiless(Head),
 }
 
@@ -183,7 +194,7 @@ impl Proxy {
             Ok(Answer::Stream { head, upstream, inspector, idle, end_mark }) => {
                 exchange.answers(head.status.as_u16(), true);
                 let facts = exchange.facts().clone();
-                let stream = GuardedStream::new(upstream, inspector, exchange, idle, end_mark);
+                let stream = GuardedStream::new(upstream, *inspector, exchange, idle, end_mark);
                 return respond(head, OutBody::stream(stream), &facts, None);
             }
             Ok(Answer::Whole { head, pieces, report, took }) => {
@@ -255,6 +266,7 @@ impl Proxy {
         if framing == Framing::Sse {
             exchange.admitted().await?;
             let idle = upstream.idle_timeout();
+            let inspector = Box::new(inspector);
             return Ok(Answer::Stream { head, upstream: incoming, inspector, idle, end_mark: table.stream_end });
         }
         let (chunks, held) = whole::read(incoming, self.limits.bytes, upstream.idle_timeout(), &self.bytes).await?;

@@ -22,8 +22,22 @@ const LOOK: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// Every mistake, or the examples that fail, as text of our own.
-pub fn load(_settings: &RulesetSettings) -> Result<Arc<Ruleset>, String> {
-    Ok(Arc::new(Ruleset::default()))
+pub fn load(settings: &RulesetSettings) -> Result<Arc<Ruleset>, String> {
+    if settings.paths.is_empty() {
+        // The rules in the binary never change; the program's own tests hold them against their examples.
+        return Ruleset::embedded().map(Arc::new).map_err(|errors| errors.to_string());
+    }
+    let rules = Ruleset::load(&settings.paths).map_err(|errors| errors.to_string())?;
+    // SECURITY: a folder that is empty for a moment (a mount under way) must not switch all detection off.
+    if rules.rules().is_empty() {
+        return Err("no rule in them; name files or folders of *.toml, or leave [rulesets] out".to_owned());
+    }
+    let failures = rules.selftest();
+    if failures.is_empty() {
+        return Ok(Arc::new(rules));
+    }
+    let failed: Vec<_> = failures.iter().map(|failure| failure.rule.as_str()).collect();
+    Err(format!("rules that fail their own examples (see `sidewall rules test`): {}", failed.join(", ")))
 }
 
 /// Reloads whenever the files change or `asked` is notified; also keeps the metrics' buffers small. Never ends.
