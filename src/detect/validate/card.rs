@@ -118,7 +118,7 @@ fn luhn(number: &[u8]) -> bool {
             if at % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Whether the number is not a piece of something longer: a UUID, a decimal fraction, a dotted or dashed identifier.

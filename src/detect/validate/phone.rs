@@ -46,7 +46,7 @@ pub(super) fn international(candidate: &Candidate<'_>) -> Outcome {
             number.strip_prefix(code).is_some_and(|rest| (*fewest..=*most).contains(&rest.len()) && !constant(rest))
         })
     });
-    let nanp = number.strip_prefix('1').is_none_or(|rest| north_american(rest));
+    let nanp = number.strip_prefix('1').is_none_or(north_american);
     if assigned && nanp { Outcome::Accept } else { Outcome::Reject }
 }
 
