@@ -96,6 +96,8 @@ struct Row<'c> {
     action: Action,
     #[serde(skip_serializing_if = "Option::is_none")]
     strategy: Option<Strategy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restore_in_tools: Option<bool>,
     fail: FailMode,
 }
 
@@ -215,6 +217,7 @@ fn row(row: &Guardrail) -> Row<'_> {
         threshold: row.threshold,
         action: row.action,
         strategy: (row.action == Action::Redact).then_some(row.strategy),
+        restore_in_tools: row.restore_in_tools.then_some(true),
         fail: row.fail,
     }
 }

@@ -220,10 +220,24 @@ static ERRORS: ErrorStyle = ErrorStyle {
 pub static DIALECT: Dialect = Dialect { name: "anthropic", terminators: &[], errors: &ERRORS };
 
 /// Its endpoints.
-pub static ENDPOINTS: [Endpoint; 1] = [Endpoint::new(
-    &DIALECT,
-    "messages",
-    "POST",
-    "/v1/messages",
-    Layout { roles: ROLES, request: &REQUEST, response: &RESPONSE, stream: &STREAM },
-)];
+pub static ENDPOINTS: [Endpoint; 4] = [
+    Endpoint::new(&DIALECT, "messages", "POST", "/v1/messages", Layout {
+        roles: ROLES,
+        request: &REQUEST,
+        response: &RESPONSE,
+        stream: &STREAM,
+    }),
+    Endpoint::new(&DIALECT, "messages.count_tokens", "POST", "/v1/messages/count_tokens", Layout {
+        roles: ROLES,
+        request: &REQUEST,
+        response: &RESPONSE,
+        stream: &[],
+    }),
+    Endpoint::new(&DIALECT, "models.list", "GET", "/v1/models", BODILESS).marked(VERSION),
+    Endpoint::new(&DIALECT, "models.get", "GET", "/v1/models/*", BODILESS).marked(VERSION),
+];
+
+/// The header that every client of this API sends.
+const VERSION: &str = "anthropic-version";
+
+const BODILESS: Layout = Layout { roles: &[], request: &[], response: &RESPONSE, stream: &[] };

@@ -42,6 +42,8 @@ pub struct Endpoint {
     pub method: &'static str,
     /// Path; `*` stands for one segment.
     pub path: &'static str,
+    /// A request header that only this dialect's clients send: it decides between dialects that share a path.
+    pub marker: Option<&'static str>,
     /// False: no table row mentions it; `unknown_endpoint` of the configuration decides.
     pub known: bool,
     layout: Layout,
@@ -74,7 +76,13 @@ impl Endpoint {
         path: &'static str,
         layout: Layout,
     ) -> Self {
-        Self { dialect, name, method, path, known: true, layout, compiled: OnceLock::new() }
+        Self { dialect, name, method, path, marker: None, known: true, layout, compiled: OnceLock::new() }
+    }
+
+    /// The same, for requests with the header `marker` alone.
+    #[must_use]
+    pub const fn marked(self, marker: &'static str) -> Self {
+        Self { marker: Some(marker), ..self }
     }
 
     fn compiled(&'static self) -> &'static Compiled {
@@ -126,7 +134,7 @@ static UNKNOWN: [(&str, Endpoint); 3] =
 
 const fn unknown(dialect: &'static Dialect) -> Endpoint {
     let layout = Layout { roles: &[], request: &[], response: &[], stream: &[] };
-    Endpoint { dialect, name: "unknown", method: "*", path: "*", known: false, layout, compiled: OnceLock::new() }
+    Endpoint { dialect, name: "unknown", method: "*", path: "*", marker: None, known: false, layout, compiled: OnceLock::new() }
 }
 
 /// Every dialect's name, as `[[upstream]].dialects` lists them.
@@ -138,15 +146,13 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
 }
 
 /// Finds the endpoint for a method and path (`/v1/chat/completions`; without `/u/NAME`, without query). Unknown paths lead to the
-/// generic endpoint (`known == false`).
+/// generic endpoint (`known == false`). `has_header` tells of the request's headers, for dialects that share a path.
 #[must_use]
-pub fn route(method: &str, path: &str) -> Route {
-    let endpoint = endpoints().find(|e| e.method == method && matches_path(e.path, path)).or_else(|| {
-        UNKNOWN
-            .iter()
-            .find(|(prefix, _)| path.starts_with(prefix))
-            .or_else(|| UNKNOWN.last())
-            .map(|(_, endpoint)| endpoint)
+pub fn route(method: &str, path: &str, has_header: &dyn Fn(&str) -> bool) -> Route {
+    let fits = |e: &&Endpoint| e.method == method && matches_path(e.path, path) && e.marker.is_none_or(has_header);
+    let known = endpoints().filter(fits).max_by_key(|e| e.marker.is_some());
+    let endpoint = known.or_else(|| {
+        UNKNOWN.iter().find(|(prefix, _)| path.starts_with(prefix)).or_else(|| UNKNOWN.last()).map(|(_, endpoint)| endpoint)
     });
     // `UNKNOWN` is not empty, so `last` is always there; the fallback keeps the types honest without a panic.
     Route { endpoint: endpoint.unwrap_or(&openai::ENDPOINTS[0]) }
@@ -170,9 +176,12 @@ mod tests {
 
     #[test]
     fn paths_lead_to_their_tables() {
-        assert_eq!(route("POST", "/v1/chat/completions").endpoint.name, "chat.completions");
-        assert_eq!(route("POST", "/v1/messages").endpoint.dialect.name, "anthropic");
-        assert_eq!(route("GET", "/v1/models/some-model").endpoint.name, "models.get");
+        assert_eq!(route("POST", "/v1/chat/completions", &|_| false).endpoint.name, "chat.completions");
+        assert_eq!(route("POST", "/v1/messages", &|_| false).endpoint.dialect.name, "anthropic");
+        let version = |header: &str| header == "anthropic-version";
+        assert_eq!(route("GET", "/v1/models", &version).endpoint.dialect.name, "anthropic");
+        assert_eq!(route("GET", "/v1/models", &|_| false).endpoint.dialect.name, "openai");
+        assert_eq!(route("GET", "/v1/models/some-model", &|_| false).endpoint.name, "models.get");
         for (method, path, dialect) in [
             ("GET", "/v1/chat/completions", "openai"),
             ("POST", "/v1/messages/batches", "anthropic"),
@@ -180,7 +189,7 @@ mod tests {
             ("POST", "/elsewhere", "generic"),
             ("POST", "nonsense", "generic"),
         ] {
-            let endpoint = route(method, path).endpoint;
+            let endpoint = route(method, path, &|_| false).endpoint;
             assert!(!endpoint.known, "{path}");
             assert_eq!(endpoint.dialect.name, dialect, "{path}");
         }

@@ -48,6 +48,8 @@ pub struct Guardrail {
     pub strategy: Strategy,
     /// When detectors cannot answer.
     pub fail: FailMode,
+    /// PANs and secrets too are restored into tool arguments: for tools that must have them, such as one that charges a card.
+    pub restore_in_tools: bool,
 }
 
 /// Kinds that are judged by the score of a whole channel, not by a span.
@@ -80,7 +82,8 @@ pub struct Judgement {
     pub strategy: Strategy,
     /// Name of the guardrail that decided; empty if none.
     pub guardrail: Arc<str>,
-    /// True for PANs and secrets: what stands for them is restored to the caller's text, never into tool arguments.
+    /// True for PANs and secrets: what stands for them is restored to the caller's text, and not into tool arguments unless the
+    /// deciding row says so.
     pub secret: bool,
 }
 
@@ -133,6 +136,7 @@ impl Guardrails {
     pub fn judge(&self, phase: Phase, part: Part, kind: &str, confidence: u8) -> Judgement {
         let secret = SECRETS.iter().any(|prefix| kind.starts_with(prefix));
         let row = self.rows.iter().find(|row| row.speaks_of(phase, part, kind, confidence));
+        let secret = secret && !row.is_some_and(|row| row.restore_in_tools);
         let Some(row) = row else {
             return Judgement { action: None, strategy: Strategy::Mask, guardrail: Arc::from(""), secret };
         };
@@ -170,6 +174,7 @@ mod tests {
 
     fn row(name: &str, kinds: &[&str], threshold: u8, action: Action) -> Guardrail {
         Guardrail {
+            restore_in_tools: false,
             name: name.into(),
             kinds: kinds.iter().map(|kind| Glob::new(kind).unwrap()).collect(),
             phase: None,
@@ -245,6 +250,17 @@ mod tests {
         let guardrails = Guardrails::for_tenant(&set, "acme");
         assert_eq!(guardrails.judge(Phase::Request, Part::User, "x.y", 1).strategy, Strategy::Tokenize);
         assert_eq!(guardrails.judge(Phase::Response, Part::Assistant, "x.y", 1).strategy, Strategy::Mask);
+    }
+
+    #[test]
+    fn a_row_may_let_cards_into_tool_arguments() {
+        let mut rail = row("refunds", &["pci.*"], 50, Action::Redact);
+        rail.restore_in_tools = true;
+        let set = GuardrailSet { profile: Profile::Balanced, configured: vec![rail] };
+        let guardrails = Guardrails::for_tenant(&set, "acme");
+        assert!(!guardrails.judge(Phase::Request, Part::User, "pci.pan", 90).secret);
+        assert!(guardrails.judge(Phase::Request, Part::User, "pci.pan", 49).secret, "the row does not speak of it");
+        assert!(guardrails.judge(Phase::Request, Part::User, "secret.jwt", 90).secret);
     }
 
     #[test]

@@ -167,6 +167,7 @@ impl fmt::Display for Profile {
 fn guardrail(&(name, kinds, phase, parts, threshold, deed): &Row) -> Guardrail {
     let (action, strategy) = deed.parts();
     Guardrail {
+        restore_in_tools: false,
         name: name.into(),
         kinds: kinds.iter().filter_map(|kind| Glob::new(kind)).collect(),
         phase,

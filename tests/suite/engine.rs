@@ -23,11 +23,11 @@ pub(crate) fn guards(profile: Profile) -> Guards {
 }
 
 pub(crate) fn chat() -> &'static Endpoint {
-    route("POST", "/v1/chat/completions").endpoint
+    route("POST", "/v1/chat/completions", &|_| false).endpoint
 }
 
 pub(crate) fn messages() -> &'static Endpoint {
-    route("POST", "/v1/messages").endpoint
+    route("POST", "/v1/messages", &|_| false).endpoint
 }
 
 /// What left the engine, and how it ended.

@@ -52,7 +52,7 @@ fn every_transcript_at_every_cut() {
         let about = std::fs::read_to_string(folder.join("endpoint")).expect("endpoint");
         let words: Vec<&str> = about.split_whitespace().collect();
         let [method, path, profile] = words[..] else { panic!("{name}: `endpoint` holds method, path and profile") };
-        let endpoint = route(method, path).endpoint;
+        let endpoint = route(method, path, &|_| false).endpoint;
         let guards = guards(profile_named(profile));
         let body = std::fs::read(folder.join("request.json")).expect("request.json");
         let inspected = match request(&guards, endpoint, &body) {

@@ -54,8 +54,15 @@ fn one(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Guardrail> {
     let strategy = table.take("strategy");
     let strategy = strategy.map(|node| (node.at.clone(), strategy_of(&node, reading)));
     let fail = table.take("fail").and_then(|node| node.word(reading, &FAIL_MODES)).unwrap_or_default();
+    let restore_in_tools = table.take("restore_in_tools");
+    let restore_at = restore_in_tools.as_ref().map(|node| node.at.clone());
+    let restore_in_tools = restore_in_tools.and_then(|node| node.boolean(reading)).unwrap_or(false);
     table.finish(reading);
 
+    if let (Some(at), true) = (restore_at, action != Some(Action::Redact) || matches!(&strategy, Some((_, Some(Strategy::Mask | Strategy::Drop)))))
+    {
+        reading.error(&at, "says what to restore, but nothing is tokenized", "remove it, or write action = \"redact\", strategy = \"tokenize\"");
+    }
     if let (Some(action), Some((at, _))) = (action, &strategy)
         && action != Action::Redact
     {
@@ -80,6 +87,7 @@ fn one(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Guardrail> {
     let tokenizes = action == Some(Action::Redact) && phase != Some(Phase::Response);
     let default = if tokenizes { Strategy::Tokenize } else { Strategy::Mask };
     Some(Guardrail {
+        restore_in_tools,
         name: name?.into(),
         kinds: kinds?,
         phase,
