@@ -14,10 +14,6 @@ use show::Page;
 use stage::Stage;
 
 /// Reads JSON that the demonstration itself, or a test, has asked for.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "both ends of this traffic are ours; nothing is guarded by how it is read"
-)]
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(bytes)
 }

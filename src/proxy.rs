@@ -80,13 +80,22 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// A request that has been let in.
-struct Admitted {
+/// A request whose caller is known: from here on there is an exchange, and whatever happens to it is recorded.
+struct Admitted<'p> {
     exchange: Exchange,
     guards: Guards,
-    upstream: Arc<Upstream>,
     consumed: bool,
-    body: Bytes,
+    target: Target<'p>,
+    carries: Carries,
+}
+
+/// What the caller asks for, and with which guards.
+struct Call<'p> {
+    parts: &'p Parts,
+    target: Target<'p>,
+    carries: Carries,
+    consumed: bool,
+    guards: Guards,
 }
 
 /// An upstream's answer that may be passed on.
@@ -126,14 +135,14 @@ impl Proxy {
     }
 
     async fn answer(&self, parts: &Parts, body: Incoming, since: Instant) -> Response<OutBody> {
-        let mut endpoint = route(parts.method.as_str(), "/").endpoint;
+        let mut endpoint = route(parts.method.as_str(), "/", &|_| false).endpoint;
         let Some(id) = ExchangeId::new() else {
             return reply::refused(endpoint.dialect, &Refusal::new(RefusalCode::Internal, ""), "", "");
         };
-        match self.admit(&id, parts, body, since, &mut endpoint).await {
-            Ok((admitted, target)) => self.carry(admitted, parts, &target).await,
+        match self.admit(&id, parts, since, &mut endpoint) {
+            Ok(admitted) => self.carry(admitted, parts, body).await,
             Err(refusal) => {
-                // No exchange began: there is no tenant whose record it could be.
+                // No exchange began: there is no tenant whose record it could be, or no room for one.
                 Refused { exchange: id.as_str(), endpoint: endpoint.name, code: refusal.code, rule: "" }.emit();
                 reply::refused(endpoint.dialect, &refusal, id.as_str(), &self.guards.hash())
             }
@@ -141,18 +150,17 @@ impl Proxy {
     }
 
     /// All that comes before an exchange.
-    async fn admit<'p>(
+    fn admit<'p>(
         &self,
         id: &ExchangeId,
         parts: &'p Parts,
-        body: Incoming,
         since: Instant,
         endpoint: &mut &'static Endpoint,
-    ) -> Result<(Admitted, Target<'p>), Refusal> {
+    ) -> Result<Admitted<'p>, Refusal> {
         let target = Target::parse(&parts.uri);
         if let Ok(target) = &target {
             // Known from here on, so that whatever follows is told in the caller's dialect.
-            *endpoint = route(parts.method.as_str(), target.path).endpoint;
+            *endpoint = route(parts.method.as_str(), target.path, &|name| parts.headers.contains_key(name)).endpoint;
         }
         let carries = entry::line(parts)?;
         let target = target?;
@@ -160,23 +168,25 @@ impl Proxy {
             return Err(Refusal::new(RefusalCode::Draining, ""));
         }
         let caller = self.identifier.identify(&parts.headers).map_err(stranger)?;
-        if self.deny_unknown && !endpoint.known {
-            return Err(Refusal::new(RefusalCode::UnknownEndpoint, ""));
-        }
-        let upstream = Arc::clone(self.upstreams.choose(target.upstream, endpoint.dialect.name)?);
         let slot = self.slots.take(1).ok_or_else(|| Refusal::new(RefusalCode::Overloaded, ""))?;
-        let (body, held) = self.receive(parts, carries, body).await?;
         let (guards, ruleset) = self.guards.guards(&caller.principal.tenant);
         let facts = Facts {
             id: id.clone(),
             principal: caller.principal,
             endpoint,
-            upstream: Arc::clone(upstream.name()),
+            upstream: Arc::from(""),
             ruleset,
             began: Timestamp::now(),
         };
-        let exchange = Exchange::begin(facts, Arc::clone(&self.ledger), since, vec![slot, held]);
-        Ok((Admitted { exchange, guards, upstream, consumed: caller.consumed_credential, body }, target))
+        let exchange = Exchange::begin(facts, Arc::clone(&self.ledger), since, vec![slot]);
+        Ok(Admitted { exchange, guards, consumed: caller.consumed_credential, target, carries })
+    }
+
+    fn choose(&self, target: &Target<'_>, endpoint: &'static Endpoint) -> Result<Arc<Upstream>, Refusal> {
+        if self.deny_unknown && !endpoint.known {
+            return Err(Refusal::new(RefusalCode::UnknownEndpoint, ""));
+        }
+        self.upstreams.choose(target.upstream, endpoint.dialect.name, endpoint.known).map(Arc::clone)
     }
 
     async fn receive(&self, parts: &Parts, carries: Carries, body: Incoming) -> Result<(Bytes, Held), Refusal> {
@@ -186,10 +196,11 @@ impl Proxy {
     }
 
     /// The exchange itself.
-    async fn carry(&self, admitted: Admitted, parts: &Parts, target: &Target<'_>) -> Response<OutBody> {
-        let Admitted { mut exchange, guards, upstream, consumed, body } = admitted;
+    async fn carry(&self, admitted: Admitted<'_>, parts: &Parts, body: Incoming) -> Response<OutBody> {
+        let Admitted { mut exchange, guards, consumed, target, carries } = admitted;
         let mut found = Report::default();
-        let answer = self.forward(&mut exchange, guards, &upstream, consumed, body, parts, target, &mut found).await;
+        let call = Call { parts, target, carries, consumed, guards };
+        let answer = self.forward(&mut exchange, call, body, &mut found).await;
         let outcome = match answer {
             Ok(Answer::Stream { head, upstream, inspector, idle, end_mark }) => {
                 exchange.answers(head.status.as_u16(), true);
@@ -214,19 +225,19 @@ impl Proxy {
     }
 
     /// Inspect, admit, send, inspect. `found`: what was found in a response that is then refused.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one exchange, each used once")]
     async fn forward(
         &self,
         exchange: &mut Exchange,
-        guards: Guards,
-        upstream: &Upstream,
-        consumed: bool,
-        body: Bytes,
-        parts: &Parts,
-        target: &Target<'_>,
+        call: Call<'_>,
+        body: Incoming,
         found: &mut Report,
     ) -> Result<Answer, Refusal> {
+        let Call { parts, target, carries, consumed, guards } = call;
         let endpoint = exchange.facts().endpoint;
+        let upstream = self.choose(&target, endpoint)?;
+        exchange.goes_to(Arc::clone(upstream.name()));
+        let (body, held) = self.receive(parts, carries, body).await?;
+        exchange.hold(held);
         let has_body = !body.is_empty();
         if target.query.is_some() || !has_body || !endpoint.known {
             target.scan(&guards)?;

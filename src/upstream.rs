@@ -160,9 +160,13 @@ impl Upstreams {
     ///
     /// # Errors
     /// `UnknownUpstream`.
-    pub fn choose(&self, named: Option<&str>, dialect: &str) -> Result<&Arc<Upstream>, Refusal> {
+    pub fn choose(&self, named: Option<&str>, dialect: &str, known: bool) -> Result<&Arc<Upstream>, Refusal> {
         let found = match (named, self.0.as_slice()) {
-            (Some(name), all) => all.iter().find(|upstream| upstream.name.as_ref() == name),
+            // An endpoint that no table knows is read string by string whoever answers; any other must be served in its own words.
+            (Some(name), all) => all
+                .iter()
+                .find(|upstream| upstream.name.as_ref() == name)
+                .filter(|upstream| !known || upstream.serves(dialect)),
             (None, all) => all.iter().find(|upstream| upstream.serves(dialect)).or(match all {
                 [only] if dialect == UNKNOWN_DIALECT => Some(only),
                 _ => None,

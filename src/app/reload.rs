@@ -68,6 +68,7 @@ pub async fn watch(proxy: Arc<Proxy>, settings: RulesetSettings, asked: Arc<Noti
 }
 
 async fn reload(proxy: &Proxy, settings: RulesetSettings) {
+    #[expect(clippy::disallowed_methods, reason = "one at a time, from the loop above")]
     let loaded = spawn_blocking(move || load(&settings)).await;
     let error = match loaded {
         Ok(Ok(rules)) => {

@@ -32,7 +32,6 @@ impl Joiner {
     }
 
     /// Takes a record; gives an exchange that is now complete.
-    #[expect(clippy::disallowed_methods, reason = "records that we wrote ourselves")]
     pub(super) fn add(&mut self, json: &[u8]) -> Option<Joined> {
         let record: Value = serde_json::from_slice(json).unwrap_or(Value::Null);
         let exchange = text(&record, "exchange").to_owned();

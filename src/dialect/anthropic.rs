@@ -221,20 +221,22 @@ pub static DIALECT: Dialect = Dialect { name: "anthropic", terminators: &[], err
 
 /// Its endpoints.
 pub static ENDPOINTS: [Endpoint; 4] = [
-    Endpoint::new(&DIALECT, "messages", "POST", "/v1/messages", Layout {
-        roles: ROLES,
-        request: &REQUEST,
-        response: &RESPONSE,
-        stream: &STREAM,
-    }),
-    Endpoint::new(&DIALECT, "messages.count_tokens", "POST", "/v1/messages/count_tokens", Layout {
-        roles: ROLES,
-        request: &REQUEST,
-        response: &RESPONSE,
-        stream: &[],
-    }),
-    Endpoint::new(&DIALECT, "models.list", "GET", "/v1/models", BODILESS).marked(VERSION),
-    Endpoint::new(&DIALECT, "models.get", "GET", "/v1/models/*", BODILESS).marked(VERSION),
+    Endpoint::new(
+        &DIALECT,
+        "messages",
+        "POST",
+        "/v1/messages",
+        Layout { roles: ROLES, request: &REQUEST, response: &RESPONSE, stream: &STREAM },
+    ),
+    Endpoint::new(
+        &DIALECT,
+        "messages.count_tokens",
+        "POST",
+        "/v1/messages/count_tokens",
+        Layout { roles: ROLES, request: &REQUEST, response: &RESPONSE, stream: &[] },
+    ),
+    Endpoint::marked(&DIALECT, "models.list", "/v1/models", VERSION, BODILESS),
+    Endpoint::marked(&DIALECT, "models.get", "/v1/models/*", VERSION, BODILESS),
 ];
 
 /// The header that every client of this API sends.

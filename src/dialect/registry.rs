@@ -79,10 +79,17 @@ impl Endpoint {
         Self { dialect, name, method, path, marker: None, known: true, layout, compiled: OnceLock::new() }
     }
 
-    /// The same, for requests with the header `marker` alone.
+    /// A known endpoint for requests with the header `marker` alone.
     #[must_use]
-    pub const fn marked(self, marker: &'static str) -> Self {
-        Self { marker: Some(marker), ..self }
+    pub const fn marked(
+        dialect: &'static Dialect,
+        name: &'static str,
+        path: &'static str,
+        marker: &'static str,
+        layout: Layout,
+    ) -> Self {
+        let marker = Some(marker);
+        Self { dialect, name, method: "GET", path, marker, known: true, layout, compiled: OnceLock::new() }
     }
 
     fn compiled(&'static self) -> &'static Compiled {
@@ -134,7 +141,16 @@ static UNKNOWN: [(&str, Endpoint); 3] =
 
 const fn unknown(dialect: &'static Dialect) -> Endpoint {
     let layout = Layout { roles: &[], request: &[], response: &[], stream: &[] };
-    Endpoint { dialect, name: "unknown", method: "*", path: "*", marker: None, known: false, layout, compiled: OnceLock::new() }
+    Endpoint {
+        dialect,
+        name: "unknown",
+        method: "*",
+        path: "*",
+        marker: None,
+        known: false,
+        layout,
+        compiled: OnceLock::new(),
+    }
 }
 
 /// Every dialect's name, as `[[upstream]].dialects` lists them.
@@ -152,7 +168,11 @@ pub fn route(method: &str, path: &str, has_header: &dyn Fn(&str) -> bool) -> Rou
     let fits = |e: &&Endpoint| e.method == method && matches_path(e.path, path) && e.marker.is_none_or(has_header);
     let known = endpoints().filter(fits).max_by_key(|e| e.marker.is_some());
     let endpoint = known.or_else(|| {
-        UNKNOWN.iter().find(|(prefix, _)| path.starts_with(prefix)).or_else(|| UNKNOWN.last()).map(|(_, endpoint)| endpoint)
+        UNKNOWN
+            .iter()
+            .find(|(prefix, _)| path.starts_with(prefix))
+            .or_else(|| UNKNOWN.last())
+            .map(|(_, endpoint)| endpoint)
     });
     // `UNKNOWN` is not empty, so `last` is always there; the fallback keeps the types honest without a panic.
     Route { endpoint: endpoint.unwrap_or(&openai::ENDPOINTS[0]) }

@@ -100,13 +100,14 @@ impl ResponseInspector {
                 self.assembly.pass();
             }
             Some(document) => {
-                self.assembly.ingest(&mut self.context, self.table, document).map_err(|fault| match fault {
+                let taken = self.assembly.ingest(&mut self.context, self.table, document);
+                taken.map_err(|fault| match fault {
                     Fault::Refused(refusal) => refusal,
                     Fault::Malformed(_) if !frame.complete => {
                         Refusal::new(RefusalCode::UpstreamFailed, "the stream ended within an event")
                     }
                     Fault::Malformed(error) => garbage(error.to_string()),
-                })?
+                })?;
             }
         }
         self.frames.push_back(frame);

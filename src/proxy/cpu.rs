@@ -39,7 +39,9 @@ impl Cpu {
             return guarded(work);
         }
         let _permit = self.permits.acquire().await.map_err(|_closed| internal())?;
-        match spawn_blocking(move || guarded(work)).await {
+        #[expect(clippy::disallowed_methods, reason = "this is the bounded pool: a permit is held")]
+        let done = spawn_blocking(move || guarded(work)).await;
+        match done {
             Ok(result) => result,
             Err(_cancelled) => Err(internal()),
         }

@@ -93,6 +93,11 @@ impl Exchange {
         self.finished
     }
 
+    /// Notes the upstream.
+    pub fn goes_to(&mut self, upstream: Arc<str>) {
+        self.facts.upstream = upstream;
+    }
+
     /// Keeps one more resource until the end.
     pub fn hold(&mut self, held: Held) {
         self.held.push(held);

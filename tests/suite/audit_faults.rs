@@ -65,7 +65,9 @@ async fn what_waits_together_is_committed_together() {
     memory.hold();
     let first = log.try_submit(record("acme", "first")).unwrap();
     let waiting = memory.clone();
-    tokio::task::spawn_blocking(move || waiting.wait_for_held_sync()).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a test of one")]
+    let held = tokio::task::spawn_blocking(move || waiting.wait_for_held_sync());
+    held.await.unwrap();
     let second = log.try_submit(record("acme", "second")).unwrap();
     let third = log.try_submit(record("acme", "third")).unwrap();
     memory.release();

@@ -193,3 +193,36 @@ proptest! {
         let _ = request(&guards, chat(), &bytes);
     }
 }
+
+/// Only an open candidate holds text back: of ordinary prose, at most the last event waits for the next one.
+#[test]
+fn prose_flows() {
+    use sidewall::inspect::ResponseInspector;
+    let guards = guards(Profile::Balanced);
+    let prose = "Of course, here is a short answer: the quick brown fox jumps over a lazy dog, and then it rests (for a while) on I/O. \
+                 Next, we look at two or three numbers such as 7, 42 and 1999; finally everybody goes home.";
+    for (request, why) in
+        [("hello", "nothing redacted"), ("write to alice.example@example.com", "a placeholder issued")]
+    {
+        let mut inspector = ResponseInspector::new(
+            guards.clone(),
+            chat(),
+            Framing::Sse,
+            vault_of(&guards, chat(), &chat_request(request)),
+        );
+        let mut held = 0;
+        let mut waits = 0;
+        let words: Vec<&str> = prose.split_inclusive(' ').collect();
+        for word in &words {
+            let event = serde_json::json!({"choices": [{"index": 0, "delta": {"content": word}}]});
+            inspector.push(format!("data: {event}\n\n").into()).expect("prose passes");
+            held += 1;
+            while inspector.pull().is_some() {
+                held -= 1;
+            }
+            assert!(held <= 2, "{why}: {held} events held after {word:?}");
+            waits += usize::from(held > 0);
+        }
+        assert!(waits * 4 <= words.len(), "{why}: {waits} of {} words waited for the next", words.len());
+    }
+}

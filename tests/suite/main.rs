@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 #[path = "../architecture.rs"]
+#[expect(clippy::string_slice, reason = "sources are cut at names that were found in them")]
 mod architecture;
 #[cfg(test)]
 mod audit_cli;
@@ -27,6 +28,7 @@ mod engine_golden;
 #[cfg(test)]
 mod engine_hidden;
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "texts are cut at boundaries of characters")]
 mod engine_props;
 #[cfg(test)]
 mod fuzz_smoke;

@@ -59,9 +59,15 @@ fn one(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Guardrail> {
     let restore_in_tools = restore_in_tools.and_then(|node| node.boolean(reading)).unwrap_or(false);
     table.finish(reading);
 
-    if let (Some(at), true) = (restore_at, action != Some(Action::Redact) || matches!(&strategy, Some((_, Some(Strategy::Mask | Strategy::Drop)))))
-    {
-        reading.error(&at, "says what to restore, but nothing is tokenized", "remove it, or write action = \"redact\", strategy = \"tokenize\"");
+    if let (Some(at), true) = (
+        restore_at,
+        action != Some(Action::Redact) || matches!(&strategy, Some((_, Some(Strategy::Mask | Strategy::Drop)))),
+    ) {
+        reading.error(
+            &at,
+            "says what to restore, but nothing is tokenized",
+            "remove it, or write action = \"redact\", strategy = \"tokenize\"",
+        );
     }
     if let (Some(action), Some((at, _))) = (action, &strategy)
         && action != Action::Redact
