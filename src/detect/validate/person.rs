@@ -5,7 +5,7 @@ use super::{Candidate, Outcome, digits, label};
 /// US social security numbers: the areas, groups and serials that can have been issued
 /// (<https://www.ssa.gov/employer/randomization.html>: no area 000, 666 or 9xx, no group 00, no serial 0000).
 pub(super) fn us_ssn(candidate: &Candidate<'_>) -> Outcome {
-    let number = digits(candidate.text).fold(0u32, |number, digit| number.saturating_mul(10) + u32::from(digit));
+    let number = digits(candidate.text).take(9).fold(0u32, |number, digit| number * 10 + u32::from(digit));
     let (area, group, serial) = (number / 1_000_000, number / 10_000 % 100, number % 10_000);
     if digits(candidate.text).count() != 9 || matches!(area, 0 | 666 | 900..) || group == 0 || serial == 0 {
         return Outcome::Reject;
