@@ -54,6 +54,16 @@ url = "{provider}"
 [identity]
 static = {{ tenant = "{TENANT}", principal = "visitor", roles = ["guest"] }}
 
+# The shop's refund tool must have the card itself: without this row, cards are restored to the caller's text alone.
+[[guardrail]]
+name = "refunds need the card"
+kinds = ["pci.pan"]
+phase = "request"
+threshold = 50
+action = "redact"
+strategy = "tokenize"
+restore_in_tools = true
+
 [audit]
 dir = "audit"
 keys = "keys"

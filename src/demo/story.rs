@@ -162,19 +162,12 @@ const RESTORED: Promise = ("the caller got the originals back, in the text", |ev
     evidence.reply.status == 200 && evidence.got == evidence.sent
 });
 
-const CALLED: Promise = (
-    "the caller got the address back inside the streamed tool arguments; the card stays a placeholder there",
-    |evidence| {
+const CALLED: Promise =
+    ("the caller got the originals back, inside the streamed arguments of the tool call", |evidence| {
         let arguments = evidence.got.strip_prefix(TOOL).and_then(|call| call.strip_prefix('(')?.strip_suffix(')'));
         let arguments: Option<Value> = arguments.and_then(|arguments| serde_json::from_str(arguments).ok());
-        let request = arguments.as_ref().and_then(|arguments| arguments.get("request")?.as_str());
-        let card = request.and_then(next_placeholder).map(|(_, card, _)| format!("[{card}]"));
-        // Arguments leave the caller's hands again: cards and keys are not restored there, whoever asks.
-        evidence.seen.zip(card).is_some_and(|(seen, card)| {
-            seen.contains(&card) && request == Some(evidence.sent.replace(CARD, &card).as_str())
-        })
-    },
-);
+        arguments == Some(json!({"request": evidence.sent}))
+    });
 
 const REFUSED: Promise = ("it was refused in the caller's own dialect, and nothing left", |evidence| {
     let body = evidence.reply.json();

@@ -160,7 +160,11 @@ impl Pass<'_> {
         let mut at = start.max(self.window.from).max(busy);
         while at < end {
             self.slots.fill(None);
-            let found = matcher.regex.search_slots(&Input::new(text).range(at..end), self.slots);
+            // SECURITY: only the places that this pattern fills. Asked for more than it has, the search of a large pattern without
+            // groups finds nothing at all.
+            let used = 2 * (matcher.secret.unwrap_or(0) + 1);
+            let slots = self.slots.get_mut(..used).unwrap_or_default();
+            let found = matcher.regex.search_slots(&Input::new(text).range(at..end), slots);
             let (Some(_), Some(whole)) = (found, self.group(0)) else { return };
             if whole.start >= self.open {
                 return;

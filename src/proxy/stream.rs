@@ -24,7 +24,7 @@ use crate::proxy::ledger::Receipt;
 use crate::telemetry::events::AuditWaited;
 
 /// How long a piece that looks like the last one waits for the upstream to end its body: an upstream that keeps the
-/// connection open behind its last event must not make the caller wait.
+/// connection open behind its last event must not make the caller wait. After it the stream counts as ended.
 const END_WAIT: Duration = Duration::from_millis(200);
 
 /// A guarded stream of events.
@@ -135,14 +135,12 @@ impl GuardedStream {
                     self.fail(&Refusal::new(RefusalCode::UpstreamTimeout, "the stream fell silent"));
                     return Poll::Ready(None);
                 }
-                let waited = last.as_mut().is_some_and(|(_, wait)| wait.poll(cx).is_ready());
-                match last.take() {
-                    Some((piece, _)) if waited => Poll::Ready(Some(piece)),
-                    still => {
-                        *last = still;
-                        Poll::Pending
-                    }
+                if last.as_mut().is_some_and(|(_, wait)| wait.poll(cx).is_ready()) {
+                    // The dialect's stream is over, whatever the connection does. SECURITY: its last piece too waits for the record.
+                    self.end();
+                    return Poll::Ready(None);
                 }
+                Poll::Pending
             }
         }
     }
@@ -163,8 +161,11 @@ impl GuardedStream {
 
     /// The stream ends with the dialect's error event.
     fn fail(&mut self, refusal: &Refusal) {
-        // The engine gives nothing more after a refusal; a piece that it gave before, and that we held, is still good.
+        // What the engine cleared before the refusal is still good, and leaves whatever the chunk was that it came in.
         let mut tail = self.take_held();
+        while let Some(piece) = self.inspector.pull() {
+            tail.push_back(piece.into_inner());
+        }
         tail.push_back(self.error_event(refusal));
         let report = self.report();
         self.settle(|exchange| exchange.refuse(refusal, report), tail);

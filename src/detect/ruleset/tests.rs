@@ -94,6 +94,22 @@ fn the_hash_is_of_the_rules_not_of_their_order_or_layout() {
     assert_ne!(hash(&a), hash(&b));
 }
 
+/// A pattern without groups, too large for some engines, beside one with a group.
+#[test]
+fn a_large_pattern_finds_beside_one_with_groups() {
+    let grouped =
+        rule("keywords = [\"tok=\"]\nregex = \"tok=(?P<secret>[a-z]{8})\"\nmatches = [\"x\"]\nignores = [\"y\"]");
+    let large = "[[rule]]\nid = \"large\"\nkind = \"pii.b\"\nconfidence = 50\nkeywords = [\"BEGIN\"]\nregex = \"BEGIN[a-z]{64,12000}END\"\n\
+                 matches = [\"x\"]\nignores = [\"y\"]\n";
+    let rules = ruleset(&(grouped + large)).unwrap_or_else(|e| panic!("{e}"));
+    let text = format!("tok=abcdefgh BEGIN{}END", "a".repeat(100));
+    let mut found = Vec::new();
+    let scope = Scope { phase: Phase::Request, injection: false };
+    rules.scan(scope, &text, true, &mut ScanState::default(), &mut found);
+    let ids: Vec<&str> = found.iter().map(|f| &*f.rule.id).collect();
+    assert_eq!(ids, ["a", "large"]);
+}
+
 #[test]
 fn an_empty_set_finds_nothing_and_decides_all() {
     let scope = Scope { phase: Phase::Response, injection: false };
