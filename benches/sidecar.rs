@@ -22,6 +22,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use peers::Took;
+use serde_json::json;
 use stats::{median, percentile};
 use tokio::net::TcpStream;
 
@@ -151,7 +152,7 @@ fn measure(rounds: usize) {
     let mut documents: Vec<String> = texts::chat_events(EVENTS).iter().map(ToString::to_string).collect();
     documents.push("[DONE]".to_owned());
     let events = documents.len();
-    let upstream = peers::upstream(peers::Script::new(&texts::answer(700), &documents, PACE));
+    let upstream = peers::upstream(peers::Script::new(&answer(700), &documents, PACE));
     let subjects = [
         Subject::passthrough(upstream),
         Subject::sidewall("sidewall", &dir.path().join("on"), upstream, true),
@@ -177,6 +178,17 @@ fn measure(rounds: usize) {
         let title = format!("stream of {events} events, one in {} ms, 16 at once", PACE.as_millis());
         table(&title, &subjects, &peers::post(&paced), 16, rounds, Some(events)).await;
     });
+}
+
+/// A whole answer whose text has about `bytes` bytes.
+fn answer(bytes: usize) -> Vec<u8> {
+    json!({
+        "id": "chatcmpl-0123456789", "object": "chat.completion", "created": 1_700_000_000, "model": "some-model",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": texts::prose(bytes)}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 200, "completion_tokens": 100, "total_tokens": 300},
+    })
+    .to_string()
+    .into_bytes()
 }
 
 /// Waits until the proxy answers, and sees that it does its work.

@@ -31,7 +31,7 @@ pub(crate) fn serve(listen: SocketAddr, upstream: SocketAddr) {
             stream.set_nodelay(true).expect("a socket");
             let (pool, authority) = (pool.clone(), authority.clone());
             tokio::spawn(async move {
-                let service = service_fn(|request| carry(&pool, &authority, request));
+                let service = service_fn(|request| carry(pool.clone(), authority.clone(), request));
                 let mut builder = Builder::new(TokioExecutor::new());
                 builder.http1().timer(TokioTimer::new());
                 // A caller that leaves concerns nobody here.
@@ -42,13 +42,13 @@ pub(crate) fn serve(listen: SocketAddr, upstream: SocketAddr) {
 }
 
 async fn carry(
-    pool: &Pool,
-    authority: &Authority,
+    pool: Pool,
+    authority: Authority,
     request: Request<Incoming>,
 ) -> Result<Response<BoxBody<Bytes, hyper::Error>>, http::Error> {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    parts.uri = Uri::builder().scheme(Scheme::HTTP).authority(authority.clone()).path_and_query(path).build()?;
+    parts.uri = Uri::builder().scheme(Scheme::HTTP).authority(authority).path_and_query(path).build()?;
     parts.headers.remove(HOST);
     parts.headers.remove(CONNECTION);
     match pool.request(Request::from_parts(parts, body)).await {

@@ -52,17 +52,6 @@ pub(crate) fn chat(bytes: usize, personal: bool, stream: bool) -> Vec<u8> {
     json!({"model": "some-model", "messages": messages, "temperature": 0.7, "stream": stream}).to_string().into_bytes()
 }
 
-/// A whole answer whose text has about `bytes` bytes.
-pub(crate) fn answer(bytes: usize) -> Vec<u8> {
-    json!({
-        "id": "chatcmpl-0123456789", "object": "chat.completion", "created": 1_700_000_000, "model": "some-model",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": prose(bytes)}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 200, "completion_tokens": 100, "total_tokens": 300},
-    })
-    .to_string()
-    .into_bytes()
-}
-
 /// `count` pieces of prose of about five characters, as models send them.
 pub(crate) fn tokens(count: usize) -> Vec<String> {
     let text = prose(count * 12);
