@@ -33,9 +33,9 @@ const PROXY_CORE: &str = "0";
 /// Core of the callers and the upstream.
 const PEER_CORE: &str = "1";
 /// How long one proxy is measured in one round: times of `/proc` have steps of 10 ms.
-const TIME: Duration = Duration::from_millis(1_000);
+const TIME: Duration = Duration::from_millis(700);
 /// Rounds over all proxies, unless the command line says otherwise.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 /// Text events of a stream.
 const EVENTS: usize = 300;
 /// Pause between the events of a paced stream. A slow model's; so each event is a wake-up of its own in every proxy.
