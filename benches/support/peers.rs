@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What ends a body in chunks.
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-/// A request for this path is answered by a stream as fast as it can be written …
+/// A request that says this is answered by a stream, as fast as it can be written …
 pub(crate) const STREAM_BODY: &[u8] = br#""stream":true"#;
 /// … or, if it says this too, with a pause after each event.
 pub(crate) const PACED: &[u8] = b"some-model-paced";
