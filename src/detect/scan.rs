@@ -9,15 +9,16 @@ mod prefilter;
 mod resolve;
 mod window;
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use regex_automata::Input;
 use regex_automata::util::pool::Pool;
 use regex_automata::util::primitives::NonMaxUsize;
+use regex_automata::{Anchored, Input};
 
 use crate::detect::finding::Finding;
 use crate::detect::open::{OpenCache, OpenTail};
-use crate::detect::ruleset::{Rule, Scope};
+use crate::detect::ruleset::{Matcher, Rule, Scope};
 use crate::text::{Phase, TextSpan};
 pub(crate) use judge::CONTEXT_BEFORE;
 use judge::Surroundings;
@@ -139,6 +140,9 @@ impl Engine {
     }
 }
 
+/// LIMIT: how many shorter matches are tried where one is refused; card numbers have no more groups.
+const MOST_SHORTER: usize = 5;
+
 /// One rule after the other over one window of text.
 struct Pass<'a> {
     rules: &'a [Rule],
@@ -159,20 +163,12 @@ impl Pass<'_> {
         let busy = self.state.busy.iter().find(|(r, _)| *r == index).map_or(0, |(_, end)| self.window.view_at(*end));
         let mut at = start.max(self.window.from).max(busy);
         while at < end {
-            self.slots.fill(None);
-            // SECURITY: only the places that this pattern fills. Asked for more than it has, the search of a large pattern without
-            // groups finds nothing at all.
-            let used = 2 * (matcher.secret.unwrap_or(0) + 1);
-            let slots = self.slots.get_mut(..used).unwrap_or_default();
-            let found = matcher.regex.search_slots(&Input::new(text).range(at..end), slots);
-            let (Some(_), Some(whole)) = (found, self.group(0)) else { return };
+            let Some(whole) = self.find(matcher, at..end, Anchored::No) else { return };
             if whole.start >= self.open {
                 return;
             }
-            let span = matcher.secret.and_then(|g| self.group(g)).filter(|s| !s.is_empty()).unwrap_or(whole);
-            let surroundings = Surroundings { window: self.window, span, ahead: self.scope.phase == Phase::Request };
-            at = match judge::judge(matcher, &surroundings, whole) {
-                Some(confidence) => {
+            at = match self.try_match(matcher, whole) {
+                Some((whole, span, confidence)) => {
                     self.accept(index, whole, span, confidence);
                     whole.end
                 }
@@ -181,6 +177,37 @@ impl Pass<'_> {
                 None => text.ceil_char_boundary(whole.start + 1),
             };
         }
+    }
+
+    /// The next match of a pattern; its groups are then in `slots`.
+    fn find(&mut self, matcher: &Matcher, range: Range<usize>, anchored: Anchored) -> Option<TextSpan> {
+        self.slots.fill(None);
+        // SECURITY: only the places that this pattern fills. Asked for more than it has, the search of a large pattern without
+        // groups finds nothing at all.
+        let used = 2 * (matcher.secret.unwrap_or(0) + 1);
+        let slots = self.slots.get_mut(..used).unwrap_or_default();
+        matcher.regex.search_slots(&Input::new(self.window.text()).range(range).anchored(anchored), slots)?;
+        self.group(0)
+    }
+
+    /// Judges a match, and where it is refused though it goes over a space, the shorter ones at the same place: a number with another
+    /// one behind it on the next line has matched as one. The match that is accepted, its span and its confidence.
+    fn try_match(&mut self, matcher: &Matcher, mut whole: TextSpan) -> Option<(TextSpan, TextSpan, u8)> {
+        for _ in 0..=MOST_SHORTER {
+            let span = matcher.secret.and_then(|g| self.group(g)).filter(|s| !s.is_empty()).unwrap_or(whole);
+            let surroundings = Surroundings { window: self.window, span, ahead: self.scope.phase == Phase::Request };
+            if let Some(confidence) = judge::judge(matcher, &surroundings, whole) {
+                return Some((whole, span, confidence));
+            }
+            let text = self.window.text();
+            let shorter = text.get(whole.range())?.trim_end_matches(|c: char| !c.is_whitespace()).trim_end();
+            let end = whole.start + shorter.len();
+            if matcher.injection || end <= whole.start {
+                return None;
+            }
+            whole = self.find(matcher, whole.start..end, Anchored::Yes)?;
+        }
+        None
     }
 
     fn accept(&mut self, rule: u32, whole: TextSpan, span: TextSpan, confidence: u8) {

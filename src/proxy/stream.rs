@@ -92,8 +92,7 @@ impl GuardedStream {
     /// A piece, or `None` when the state has changed.
     fn poll_flowing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let State::Flowing { upstream, last } = &mut self.state else { return Poll::Ready(None) };
-        if let Some(piece) = self.inspector.pull() {
-            let piece = piece.into_inner();
+        if let Some(piece) = pull(&mut self.inspector) {
             let ends = contains(&piece, self.end_mark).then(|| (piece.clone(), Idle::new(END_WAIT)));
             let out = match (last.take(), ends) {
                 (None, None) => Some(piece),
@@ -215,6 +214,18 @@ impl fmt::Debug for GuardedStream {
 
 fn unrecorded() -> Refusal {
     Refusal::new(RefusalCode::AuditUnavailable, "")
+}
+
+/// All that may leave now, in one piece: events that came together leave in one write.
+fn pull(inspector: &mut ResponseInspector) -> Option<Bytes> {
+    let first = inspector.pull()?.into_inner();
+    let Some(second) = inspector.pull() else { return Some(first) };
+    let mut all = bytes::BytesMut::from(first);
+    all.extend_from_slice(second.get());
+    while let Some(piece) = inspector.pull() {
+        all.extend_from_slice(piece.get());
+    }
+    Some(all.freeze())
 }
 
 fn contains(piece: &[u8], mark: &[u8]) -> bool {

@@ -131,8 +131,8 @@ proptest! {
     #[test]
     fn round_trip(sent in prose(), deltas in places()) {
         let guards = guards(Profile::Balanced);
-        // What looks like a placeholder stays as it is unless this exchange issued it, so leave those to the test of forgeries.
-        prop_assume!(!sent.to_ascii_uppercase().contains("[EMAIL_") && !sent.contains("[PAN_"));
+        // What looks like a placeholder is the business of the test of forgeries.
+        let sent = sent.replace('[', "(");
         let Ok(inspected) = request(&guards, chat(), &chat_request(&sent)) else { return Ok(()) };
         let seen: serde_json::Value = serde_json::from_slice(inspected.body.get()).expect("JSON");
         let seen = seen["messages"][0]["content"].as_str().expect("content").to_owned();
@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn nothing_planted_leaks(value in prop::sample::select(PLANTED.to_vec()), before in "[a-z ]{0,12}", after in "[a-z ]{0,12}", place in 0usize..9) {
         let guards = guards(Profile::Balanced);
-        let text = format!("{before} {value} {after}");
+        let text = format!("{before} and {value} , {after}");
         let spoken = serde_json::json!({"role": "user", "content": "hello"});
         let request_of = |extra: serde_json::Value| serde_json::json!({"model": "test", "messages": [spoken, extra]});
         let (endpoint, body) = match place {

@@ -69,7 +69,6 @@ const MACHINE: &[&str] = &[
     "nanos",
     "unix",
     "ns",
-    "us",
     "ms",
     "trace",
     "span",
