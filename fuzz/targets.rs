@@ -8,6 +8,10 @@
 mod audit_open;
 #[path = "targets/escape.rs"]
 mod escape;
+#[path = "targets/inspector.rs"]
+mod inspector;
+#[path = "targets/ruleset.rs"]
+mod ruleset;
 #[path = "targets/scanner.rs"]
 mod scanner;
 #[path = "targets/sse.rs"]
@@ -15,6 +19,8 @@ mod sse;
 
 pub(crate) use audit_open::audit_open;
 pub(crate) use escape::escape;
+pub(crate) use inspector::inspector;
+pub(crate) use ruleset::ruleset;
 pub(crate) use scanner::scanner;
 pub(crate) use sse::sse;
 
@@ -33,5 +39,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "scanner", run: scanner, seeds: scanner::SEEDS },
     Target { name: "sse", run: sse, seeds: sse::SEEDS },
     Target { name: "escape", run: escape, seeds: escape::SEEDS },
+    Target { name: "inspector", run: inspector, seeds: inspector::SEEDS },
+    Target { name: "ruleset", run: ruleset, seeds: ruleset::SEEDS },
     Target { name: "audit_open", run: audit_open, seeds: audit_open::SEEDS },
 ];
