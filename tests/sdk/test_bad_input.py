@@ -130,20 +130,19 @@ ROWS = [
     Row("an injection", 400, "sidewall_injection", body=chat(INJECTION)),
     Row("an injection, Anthropic", 400, "sidewall_injection", body=claude(INJECTION), path="/v1/messages"),
     # Headers, paths, sizes.
-    Row("a compressed body", *MEDIA, body=b"\x1f\x8b\x08\x00", headers={"content-encoding": "gzip"}, audited=False),
-    Row("a form", *MEDIA, body=b"a=b", headers={"content-type": "application/x-www-form-urlencoded"}, audited=False),
-    Row("another charset", *MEDIA, body=chat("hi"), headers={"content-type": "application/json; charset=utf-16"}, audited=False),
-    Row("no content type", *MEDIA, body=chat("hi"), headers={"content-type": None}, audited=False),
-    Row("too large, said so", 413, "sidewall_too_large", body=b'"' + b"a" * (MAX_BODY + 10) + b'"', audited=False),
-    Row("an unknown endpoint", 404, "sidewall_unknown_endpoint", body=b"{}", path="/v1/no/such/thing", audited=False),
-    Row("an unknown upstream", 404, "sidewall_unknown_upstream", body=chat("hi"), path="/u/nobody/v1/chat/completions", audited=False),
+    Row("a compressed body", *MEDIA, body=b"\x1f\x8b\x08\x00", headers={"content-encoding": "gzip"}),
+    Row("a form", *MEDIA, body=b"a=b", headers={"content-type": "application/x-www-form-urlencoded"}),
+    Row("another charset", *MEDIA, body=chat("hi"), headers={"content-type": "application/json; charset=utf-16"}),
+    Row("no content type", *MEDIA, body=chat("hi"), headers={"content-type": None}),
+    Row("too large, said so", 413, "sidewall_too_large", body=b'"' + b"a" * (MAX_BODY + 10) + b'"'),
+    Row("an unknown endpoint", 404, "sidewall_unknown_endpoint", body=b"{}", path="/v1/no/such/thing"),
+    Row("an unknown upstream", 404, "sidewall_unknown_upstream", body=chat("hi"), path="/u/nobody/v1/chat/completions"),
     Row(
         "an upstream of another dialect",
         404,
         "sidewall_unknown_upstream",
         body=claude("hi"),
         path="/u/openai/v1/messages",
-        audited=False,
     ),
     # Who calls.
     Row("no key", 401, "sidewall_unauthenticated", body=chat("hi"), headers={"authorization": None}, audited=False),
@@ -208,7 +207,6 @@ ROWS = [
         "sidewall_request_timeout",
         raw=b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer " + KEY.encode()
         + b"\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{\"model\":",
-        audited=False,
     ),
     Row(
         "too large, in chunks",
@@ -217,7 +215,6 @@ ROWS = [
         raw=b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer " + KEY.encode()
         + b"\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
         + (b"10000\r\n" + b" " * 0x10000 + b"\r\n") * 20,
-        audited=False,
     ),
     Row(
         "two lengths (request smuggling)",
@@ -235,7 +232,6 @@ ROWS = [
         method="DELETE",
         body=b"{}",
         path="/v1/chat/completions",
-        audited=False,
     ),
 ]
 
