@@ -1,0 +1,196 @@
+//! Puts one frame's slots into channels, by what the table says of each.
+
+use std::sync::Arc;
+
+use super::{Assembly, MAX_LANES};
+use crate::dialect::Table;
+use crate::dialect::table::Class;
+use crate::dialect::walk::{Form, Indices, Outline, Slot};
+use crate::inspect::channel::{Channel, Key, Mode};
+use crate::inspect::context::Context;
+use crate::inspect::{Refusal, RefusalCode, Usage, opaque};
+use crate::text::{Part, Phase};
+
+/// Puts one frame's slots into channels.
+pub(super) struct Reader<'a> {
+    pub(super) assembly: &'a mut Assembly,
+    pub(super) context: &'a mut Context,
+    pub(super) table: Table,
+    pub(super) doc: &'a [u8],
+    pub(super) outline: &'a Outline,
+    /// Indices under which everything has ended.
+    pub(super) ends: Vec<Indices>,
+    /// Lanes that have grown.
+    pub(super) touched: Vec<usize>,
+    pub(super) runs: Runs,
+}
+
+/// The channels that end with the frame.
+#[derive(Default)]
+pub(super) struct Runs {
+    pub(super) channels: Vec<Channel>,
+    /// The last text of the conversation.
+    spoken: Option<usize>,
+    unlisted: Option<usize>,
+    definitions: Option<usize>,
+}
+
+impl Runs {
+    /// Adjacent texts of one speaker are one text; the next speaker begins a new one. Tool definitions and unlisted strings are gathered
+    /// over the whole document.
+    fn open(&mut self, part: Part) -> &mut Option<usize> {
+        match part {
+            Part::Unlisted => &mut self.unlisted,
+            Part::ToolDefinition => &mut self.definitions,
+            _ => {
+                let same = self.spoken.and_then(|at| self.channels.get(at)).is_some_and(|c| c.part == part);
+                self.spoken = self.spoken.filter(|_| same);
+                &mut self.spoken
+            }
+        }
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn slot(&mut self, number: usize, slot: &Slot) -> Result<(), Refusal> {
+        let resolved = self.outline.resolve(self.table.trie, self.table.roles, self.doc, slot);
+        let raw = self.doc.get(slot.range.range()).unwrap_or_default();
+        let request = self.context.phase == Phase::Request;
+        let lane = |label| {
+            if request { None } else { Some(Key::Lane { label, name: resolved.name, indices: resolved.indices }) }
+        };
+        if slot.form != Form::String && !matches!(resolved.class, Some(Class::UsageInput | Class::UsageOutput)) {
+            // Numbers of fields that a program fills (times, counters) are no text.
+            if slot.form == Form::Key || matches!(resolved.class, None | Some(Class::Text(..) | Class::Input)) {
+                return self.append(number, slot, Key::Single, resolved.part, Mode::Text);
+            }
+            return Ok(());
+        }
+        match resolved.class {
+            Some(Class::Text(_, label)) => {
+                self.append(number, slot, lane(label).unwrap_or(Key::Run(resolved.part)), resolved.part, Mode::Text)
+            }
+            Some(Class::Signed(_, label)) => {
+                self.append(number, slot, lane(label).unwrap_or(Key::Single), resolved.part, Mode::Signed)
+            }
+            Some(Class::Arguments(label)) => {
+                self.append(number, slot, lane(label).unwrap_or(Key::Single), Part::ToolArguments, Mode::Document)
+            }
+            Some(Class::Input) => self.append(number, slot, Key::Single, Part::ToolArguments, Mode::Leaf),
+            Some(Class::UsageInput) => self.usage(raw, |usage, count| usage.input = count),
+            Some(Class::UsageOutput) => self.usage(raw, |usage, count| usage.output = count),
+            Some(
+                class @ (Class::Ends
+                | Class::Type
+                | Class::Role
+                | Class::Token
+                | Class::Model
+                | Class::ToolName
+                | Class::Blob
+                | Class::Media),
+            ) => {
+                if class == Class::Ends {
+                    self.ends.push(resolved.indices);
+                }
+                // What a caller wrote is inspected even where a program's identifier is expected.
+                let minted = !request || matches!(class, Class::Type | Class::Role | Class::Blob | Class::Media);
+                if !opaque::is(class, raw) {
+                    return self.unlisted(number, slot);
+                }
+                match class {
+                    Class::Model if self.context.report.model.is_none() => {
+                        self.context.report.model = Some(String::from_utf8_lossy(raw).into_owned());
+                    }
+                    Class::ToolName if !request => self.tool(resolved.indices, raw),
+                    _ => {}
+                }
+                if minted {
+                    self.context.report.coverage.opaque += raw.len() as u64;
+                    return Ok(());
+                }
+                self.unlisted(number, slot)
+            }
+            None | Some(Class::Derived | Class::Index) => self.unlisted(number, slot),
+        }
+    }
+
+    fn unlisted(&mut self, number: usize, slot: &Slot) -> Result<(), Refusal> {
+        self.append(number, slot, Key::Run(Part::Unlisted), Part::Unlisted, Mode::Text)
+    }
+
+    fn tool(&mut self, indices: Indices, raw: &[u8]) {
+        if self.assembly.tools.len() < MAX_LANES {
+            self.assembly.tools.push((indices, String::from_utf8_lossy(raw).into_owned()));
+        }
+    }
+
+    fn usage(&mut self, raw: &[u8], set: impl Fn(&mut Usage, u64)) -> Result<(), Refusal> {
+        if let Some(count) = std::str::from_utf8(raw).ok().and_then(|s| s.parse().ok()) {
+            set(self.context.report.usage.get_or_insert_with(Usage::default), count);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, number: usize, slot: &Slot, key: Key, part: Part, mode: Mode) -> Result<(), Refusal> {
+        self.count(slot, part);
+        let assembly = &mut *self.assembly;
+        let frame = assembly.first + assembly.frames.len() as u64 - 1;
+        let put = |channel: &mut Channel, assembly: &mut Assembly| {
+            channel.append(self.doc, slot.range, slot.escaped, slot.form, frame, number);
+            let empty = channel.pieces.last().is_none_or(|p| p.text.is_empty());
+            if !empty && let Some(pending) = assembly.frames.back_mut() {
+                pending.slots += 1;
+            }
+        };
+        let none = || Arc::from("");
+        match key {
+            Key::Single => {
+                let mut channel = Channel::new(key, part, mode, none());
+                put(&mut channel, assembly);
+                return assembly.advance(self.context, &mut channel, true, Some((self.table, self.outline)));
+            }
+            Key::Run(_) => {
+                let next = self.runs.channels.len();
+                let at = *self.runs.open(part).get_or_insert(next);
+                if at == next {
+                    self.runs.channels.push(Channel::new(key, part, mode, none()));
+                }
+                if let Some(channel) = self.runs.channels.get_mut(at) {
+                    put(channel, assembly);
+                }
+            }
+            Key::Lane { .. } => {
+                let mut lanes = std::mem::take(&mut assembly.lanes);
+                let at = lanes.iter().position(|lane| lane.key == key).unwrap_or(lanes.len());
+                if at == lanes.len() {
+                    let path = Arc::from(self.outline.path(self.table.trie, slot));
+                    lanes.push(Channel::new(key, part, mode, path));
+                }
+                if let Some(lane) = lanes.get_mut(at) {
+                    put(lane, assembly);
+                }
+                let over = lanes.len() > MAX_LANES;
+                assembly.lanes = lanes;
+                if over {
+                    return Err(Refusal::new(
+                        RefusalCode::LimitExceeded,
+                        format!("more than {MAX_LANES} texts at once in one stream"),
+                    ));
+                }
+                if !self.touched.contains(&at) {
+                    self.touched.push(at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, slot: &Slot, part: Part) {
+        // A nested document has been counted with the literal that holds it.
+        if self.assembly.nesting == 0 {
+            let coverage = &mut self.context.report.coverage;
+            let counter = if part == Part::Unlisted { &mut coverage.unlisted } else { &mut coverage.inspected };
+            *counter += slot.range.len() as u64;
+        }
+    }
+}
