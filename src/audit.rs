@@ -15,6 +15,7 @@ pub mod frame;
 pub mod header;
 pub mod log;
 pub mod merkle;
+mod queue;
 mod ratchet;
 pub mod read;
 pub mod record;

@@ -270,7 +270,6 @@ impl Proxy {
         let framing = headers::framing(head.status, &head.headers, !bodiless && !incoming.is_end_stream())?;
         let head = Head { status: head.status, headers: headers::downstream(&head.headers, table, framing) };
         let Some(framing) = framing else {
-            exchange.admitted().await?;
             return Ok(Answer::Bodiless(head));
         };
         let inspector = ResponseInspector::new(guards, endpoint, framing, vault);
@@ -287,7 +286,6 @@ impl Proxy {
         let inspected = self.cpu.run(size, move || whole::inspect(inspector, chunks)).await?;
         *found = inspected.report;
         let pieces = inspected.pieces?;
-        exchange.admitted().await?;
         Ok(Answer::Whole { head, pieces, report: std::mem::take(found), took: since.elapsed() })
     }
 }
@@ -300,10 +298,13 @@ fn stranger(error: IdentityError) -> Refusal {
     Refusal::new(code, error.to_string())
 }
 
-/// Records the completion and waits for it.
+/// Records the completion and waits for it, then for the admission, which nobody has waited for yet: the two share a commit unless
+/// the upstream took its time.
 async fn finish(exchange: &mut Exchange, report: Report, took: Option<Duration>) -> Result<(), Refusal> {
     let receipt = exchange.complete(report, took)?;
-    settle(receipt, "completion").await
+    settle(receipt, "completion").await?;
+    // SECURITY: records are written in order, so this one is decided too; but it may have failed before a disk came back.
+    exchange.admitted().await
 }
 
 /// Records a refusal, waits for the record, and answers.

@@ -3,29 +3,24 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::audit::error::AuditError;
+use crate::audit::queue::{End, Job, Jobs, Queue};
 use crate::audit::record::Record;
 use crate::audit::recover::recover;
 use crate::audit::settings::{Content, Settings};
 use crate::audit::signer::Signer;
 use crate::audit::storage::{Disk, Storage};
-use crate::audit::writer::{Job, Message, Writer};
+use crate::audit::writer::Writer;
 use crate::keys::{Directory, PublicKey};
 
 /// The queue is counted in units of this many bytes.
 const UNIT: usize = 64;
 /// What a queued record costs beside its text, in units.
 const OVERHEAD: usize = 4;
-/// LIMIT: records in the queue, whatever their size; two seconds' worth on a slow disk.
-const QUEUE_RECORDS: usize = 8192;
-/// How often a close looks for room in a full queue.
-const CLOSE_PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
-
 /// The audit log. Cheap to clone; every clone writes through the same thread.
 #[derive(Clone)]
 pub struct AuditLog {
@@ -33,7 +28,7 @@ pub struct AuditLog {
 }
 
 struct Inner {
-    queue: SyncSender<Message>,
+    queue: Arc<Queue>,
     keys: Directory,
     room: Arc<Semaphore>,
     capacity: usize,
@@ -52,10 +47,12 @@ pub struct Receipt {
     pub sequence: u64,
 }
 
-/// A record that has been submitted. Await it (or [`wait`](Self::wait)) to know that it is durable.
-#[derive(Debug)]
+/// A record that has been submitted. Await it (or [`wait`](Self::wait)) to know that it is durable. It is written when it is
+/// awaited, or with the next record that is, or after 2 ms.
 #[must_use = "a submitted record is durable only when its ticket says so"]
 pub struct Ticket {
+    queue: Arc<Queue>,
+    number: u64,
     reply: oneshot::Receiver<Result<Receipt, AuditError>>,
     deadline: Instant,
 }
@@ -104,10 +101,11 @@ impl AuditLog {
             );
         }
         let writer = Writer::start(storage, signer, settings, &next, lock)?;
-        let (queue, messages) = sync_channel(QUEUE_RECORDS);
+        let queue = Arc::new(Queue::default());
+        let jobs = Jobs::new(Arc::clone(&queue));
         std::thread::Builder::new()
             .name("audit-writer".to_owned())
-            .spawn(move || writer.run(&messages))
+            .spawn(move || writer.run(jobs))
             .map_err(|error| AuditError::open(&settings.dir, error))?;
         let capacity = usize::try_from(settings.queue_bytes).unwrap_or(usize::MAX) / UNIT;
         let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS);
@@ -135,12 +133,13 @@ impl AuditLog {
                 .await
                 .map_err(|_elapsed| AuditError::QueueFull)?
                 .map_err(|_closed| AuditError::Closed)?;
-            self.submit(record.tenant, key, text, room, deadline)?.resolve().await
+            self.submit(record.tenant, key, text, room, deadline, true)?.resolve().await
         };
         result.await.inspect_err(count_failure)
     }
 
-    /// Submits a record without waiting, so that writing overlaps with other work. Serialises on the calling thread.
+    /// Submits a record without waiting: it shares the commit of the next record that is awaited, or is written after 2 ms.
+    /// Serialises on the calling thread. Records are written in the order in which they are submitted.
     ///
     /// # Errors
     /// [`AuditError::NoKey`], [`AuditError::QueueFull`], [`AuditError::TooLarge`], [`AuditError::Closed`].
@@ -151,7 +150,7 @@ impl AuditLog {
             let (key, text, units) = self.prepare(&record)?;
             let room = Arc::clone(&self.inner.room).try_acquire_many_owned(units);
             let room = room.map_err(|_full| AuditError::QueueFull)?;
-            self.submit(Arc::clone(&record.tenant), key, text, room, deadline)
+            self.submit(Arc::clone(&record.tenant), key, text, room, deadline, false)
         };
         submit().inspect_err(count_failure)
     }
@@ -162,14 +161,8 @@ impl AuditLog {
     /// [`AuditError::Storage`] if the segment could not be finished; [`AuditError::Closed`] if it was closed before.
     pub async fn close(&self) -> Result<(), AuditError> {
         let (reply, done) = oneshot::channel();
-        let mut message = Message::Close(reply);
-        loop {
-            message = match self.inner.queue.try_send(message) {
-                Ok(()) => break,
-                Err(TrySendError::Full(message)) => message,
-                Err(TrySendError::Disconnected(_)) => return Err(AuditError::Closed),
-            };
-            tokio::time::sleep(CLOSE_PAUSE).await;
+        if !self.inner.queue.end(End::Closed(reply)) {
+            return Err(AuditError::Closed);
         }
         done.await.map_err(|_gone| AuditError::Closed)?
     }
@@ -192,14 +185,12 @@ impl AuditLog {
         text: Vec<u8>,
         room: OwnedSemaphorePermit,
         deadline: Instant,
+        awaited: bool,
     ) -> Result<Ticket, AuditError> {
         let (sender, reply) = oneshot::channel();
-        let job = Job { tenant, key, text, reply: sender, _room: room };
-        self.inner.queue.try_send(Message::Record(job)).map_err(|error| match error {
-            TrySendError::Full(_) => AuditError::QueueFull,
-            TrySendError::Disconnected(_) => AuditError::Closed,
-        })?;
-        Ok(Ticket { reply, deadline })
+        let job = Job { tenant, key, text, reply: sender, awaited, since: std::time::Instant::now(), _room: room };
+        let number = self.inner.queue.push(job)?;
+        Ok(Ticket { queue: Arc::clone(&self.inner.queue), number, reply, deadline })
     }
 }
 
@@ -212,7 +203,11 @@ impl Ticket {
         self.resolve().await.inspect_err(count_failure)
     }
 
-    async fn resolve(self) -> Result<Receipt, AuditError> {
+    async fn resolve(mut self) -> Result<Receipt, AuditError> {
+        if let Ok(done) = self.reply.try_recv() {
+            return done;
+        }
+        self.queue.hurry(self.number);
         let reply = timeout_at(self.deadline, self.reply).await.map_err(|_elapsed| AuditError::Deadline)?;
         reply.map_err(|_gone| AuditError::Closed)?
     }
@@ -224,6 +219,19 @@ impl IntoFuture for Ticket {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.wait())
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The writer takes what is left, and ends.
+        self.queue.end(End::Abandoned);
     }
 }
 

@@ -45,7 +45,10 @@ pub(crate) struct Segment {
     pending: u64,
     allocated: u64,
     tree: Tree,
+    /// Of what is committed.
     root: [u8; 32],
+    /// With what is pending.
+    pending_root: [u8; 32],
     batch: u64,
     tenants: HashMap<Arc<str>, Tenant>,
     created: Instant,
@@ -83,6 +86,7 @@ impl Segment {
             allocated: 0,
             tree: Tree::default(),
             root: [0; 32],
+            pending_root: [0; 32],
             batch: 0,
             tenants: HashMap::new(),
             created: Instant::now(),
@@ -171,7 +175,7 @@ impl Segment {
         self.file.sync()?;
         self.committed += len;
         self.pending = 0;
-        self.root = self.tree.root();
+        self.root = self.pending_root;
         self.buffer.clear();
         Ok(())
     }
@@ -256,12 +260,13 @@ impl Segment {
     }
 
     fn close(&mut self, signer: &Signer, batch: u64, records: usize) -> Result<(), AuditError> {
+        self.pending_root = self.tree.root();
         let commit = CommitBody {
             batch,
             records: frame::body_len(records),
             time_ms: now_ms(),
             tree_size: self.tree.size(),
-            root: self.tree.root(),
+            root: self.pending_root,
         };
         let body = commit.encode();
         let head = FrameHeader::plain(FrameType::Commit, frame::body_len(COMMIT_LEN)).encode();

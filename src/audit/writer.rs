@@ -1,46 +1,21 @@
-//! The one thread that writes. What waits together is committed together: while one sync runs the next batch gathers,
-//! so nobody ever waits for company.
+//! The one thread that writes. What waits together is committed together: while one sync runs the next batch gathers.
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
-
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::audit::error::AuditError;
 use crate::audit::frame::{GapBody, GapReason};
 use crate::audit::header::{Header, POD_LEN};
 use crate::audit::log::Receipt;
+use crate::audit::queue::{End, Job, Jobs};
 use crate::audit::recover::Continuation;
 use crate::audit::segment::{Sealable, Segment, now_ms};
 use crate::audit::signer::Signer;
 use crate::audit::storage::Storage;
-use crate::keys::PublicKey;
 
-/// LIMIT: a batch is closed at this many bytes of plaintext …
-const BATCH_BYTES: usize = 1 << 20;
-/// LIMIT: … or when gathering has taken this long, so that a flood of small records cannot keep the first one waiting.
-const BATCH_TIME: Duration = Duration::from_millis(2);
 /// How long to leave a broken disk alone before the next try. Records in between are refused at once.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// What callers send to the writer.
-pub(crate) enum Message {
-    Record(Job),
-    Close(oneshot::Sender<Result<(), AuditError>>),
-}
-
-/// One record and who waits for it.
-pub(crate) struct Job {
-    pub(crate) tenant: Arc<str>,
-    pub(crate) key: Arc<PublicKey>,
-    /// Padded plaintext.
-    pub(crate) text: Vec<u8>,
-    pub(crate) reply: oneshot::Sender<Result<Receipt, AuditError>>,
-    /// Its place in the queue, given back when it has been answered.
-    pub(crate) _room: OwnedSemaphorePermit,
-}
 
 /// The writer's state; lives on its thread.
 pub(crate) struct Writer {
@@ -94,42 +69,27 @@ impl Writer {
         })
     }
 
-    /// Writes until every sender is gone or `Close` comes.
-    pub(crate) fn run(mut self, queue: &Receiver<Message>) {
-        while let Ok(first) = queue.recv() {
-            let mut batch = Vec::new();
-            let mut bytes = 0;
-            let mut close = None;
-            let mut message = Some(first);
-            let start = Instant::now();
-            while let Some(next) = message.take() {
-                match next {
-                    Message::Record(job) => {
-                        bytes += job.text.len();
-                        batch.push(job);
-                    }
-                    Message::Close(reply) => {
-                        close = Some(reply);
-                        break;
-                    }
-                }
-                if bytes >= BATCH_BYTES || start.elapsed() >= BATCH_TIME {
-                    break;
-                }
-                message = queue.try_recv().ok();
-            }
+    /// Writes until every sender is gone or the log is closed.
+    pub(crate) fn run(mut self, mut jobs: Jobs) {
+        loop {
+            let (batch, end) = jobs.next();
             self.answer(batch);
-            if let Some(reply) = close {
-                let result = self.finish();
-                // SECURITY: whoever awaited the close may start the next writer: let go of the folder first.
-                drop(self);
-                let _ = reply.send(result);
-                return;
+            match end {
+                Some(End::Closed(reply)) => {
+                    let result = self.finish();
+                    // SECURITY: whoever awaited the close may start the next writer: let go of the folder first.
+                    drop(self);
+                    let _ = reply.send(result);
+                    return;
+                }
+                Some(End::Abandoned) => {
+                    // Best effort: a start after this cuts the zeros just as well.
+                    let _ = self.finish();
+                    return;
+                }
+                None => self.prepare(),
             }
-            self.prepare();
         }
-        // Best effort: a start after this cuts the zeros just as well.
-        let _ = self.finish();
     }
 
     fn answer(&mut self, batch: Vec<Job>) {
