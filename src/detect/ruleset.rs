@@ -62,6 +62,9 @@ impl fmt::Debug for Rule {
 /// The part of a rule that runs.
 pub(crate) struct Matcher {
     pub(crate) regex: meta::Regex,
+    /// The pattern without the word boundaries that stop the fast automata at text beyond ASCII: matches at every place at which
+    /// `regex` does, and at some more. `None`: the pattern has no such boundary.
+    pub(crate) sieve: Option<meta::Regex>,
     pub(crate) hir: Hir,
     pub(crate) prefilter: Prefilter,
     /// The rule's keywords as the prefilter looks for them; ASCII in lower case.

@@ -143,6 +143,9 @@ impl Engine {
 /// LIMIT: how many shorter matches are tried where one is refused; card numbers have no more groups.
 const MOST_SHORTER: usize = 5;
 
+/// LIMIT: places at which a sieve's match is tried as a match of the pattern, one by one, before the pattern searches on by itself.
+const MOST_SIEVED: usize = 8;
+
 /// One rule after the other over one window of text.
 struct Pass<'a> {
     rules: &'a [Rule],
@@ -163,7 +166,7 @@ impl Pass<'_> {
         let busy = self.state.busy.iter().find(|(r, _)| *r == index).map_or(0, |(_, end)| self.window.view_at(*end));
         let mut at = start.max(self.window.from).max(busy);
         while at < end {
-            let Some(whole) = self.find(matcher, at..end, Anchored::No) else { return };
+            let Some(whole) = self.next(matcher, at..end) else { return };
             if whole.start >= self.open {
                 return;
             }
@@ -180,6 +183,30 @@ impl Pass<'_> {
     }
 
     /// The next match of a pattern; its groups are then in `slots`.
+    ///
+    /// Where the text is not ASCII, Unicode's word boundaries leave only the slowest of the pattern's engines. So the pattern
+    /// without them says first where a match can begin at all.
+    fn next(&mut self, matcher: &Matcher, mut range: Range<usize>) -> Option<TextSpan> {
+        let text = self.window.text();
+        // With the characters beside it, at which boundaries look.
+        let around = range.start.saturating_sub(1)..range.end.saturating_add(1).min(text.len());
+        let ascii = text.as_bytes().get(around).is_none_or(<[u8]>::is_ascii);
+        if let Some(sieve) = matcher.sieve.as_ref().filter(|_| !ascii) {
+            for _ in 0..MOST_SIEVED {
+                let start = sieve.search(&Input::new(text).range(range.clone()))?.start();
+                if let Some(found) = self.find(matcher, start..range.end, Anchored::Yes) {
+                    return Some(found);
+                }
+                range.start = text.ceil_char_boundary(start + 1);
+                if range.is_empty() {
+                    return None;
+                }
+            }
+        }
+        self.find(matcher, range, Anchored::No)
+    }
+
+    /// A match of a pattern, anywhere in `range` or at its beginning; its groups are then in `slots`.
     fn find(&mut self, matcher: &Matcher, range: Range<usize>, anchored: Anchored) -> Option<TextSpan> {
         self.slots.fill(None);
         // SECURITY: only the places that this pattern fills. Asked for more than it has, the search of a large pattern without

@@ -158,8 +158,12 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         .nfa_size_limit(Some(MAX_AUTOMATON_BYTES))
         .onepass_size_limit(Some(MAX_AUTOMATON_BYTES))
         .hybrid_cache_capacity(LAZY_DFA_BYTES);
-    let regex = match meta::Builder::new().configure(config).build_from_hir(&hir) {
-        Ok(regex) => regex,
+    let build =
+        |hir: &Hir| meta::Builder::new().configure(config.clone()).build_from_hir(hir).map_err(|e| e.to_string());
+    let bounded = hir.properties().look_set().contains_word_unicode();
+    let sieve = bounded.then(|| build(&shape::unbounded(&hir))).transpose();
+    let (regex, sieve) = match build(&hir).and_then(|regex| Ok((regex, sieve?))) {
+        Ok(built) => built,
         Err(e) => {
             let mend = "use smaller counts, and `[A-Za-z0-9_]` instead of `\\w`, `[0-9]` instead of `\\d`";
             reporter.report(format!("the compiled regex is too large or wrong: {e}"), mend);
@@ -198,6 +202,7 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         context_required: spec.context_required,
         confidence: spec.confidence,
         regex,
+        sieve,
         hir,
     })
 }

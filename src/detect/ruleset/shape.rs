@@ -4,7 +4,7 @@
 //! text was cut. So a rule's windows are *proven* to hold all of its matches; a pattern that does not let itself
 //! be proven is run on all of the text, and lint says so.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, LookSet, Repetition};
 
 /// LIMIT: strings that one stretch of a pattern may stand for while its keywords are proven.
 const MAX_STRINGS: usize = 512;
@@ -26,6 +26,18 @@ pub(crate) struct Around {
 /// The longest match in bytes.
 pub(super) fn max_len(hir: &Hir) -> usize {
     hir.properties().maximum_len().unwrap_or(UNBOUNDED)
+}
+
+/// `hir` without Unicode word boundaries and without groups: matches wherever `hir` does, if it may.
+pub(super) fn unbounded(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Look(look) if LookSet::singleton(*look).contains_word_unicode() => Hir::empty(),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => hir.clone(),
+        HirKind::Capture(c) => unbounded(&c.sub),
+        HirKind::Concat(all) => Hir::concat(all.iter().map(unbounded).collect()),
+        HirKind::Alternation(all) => Hir::alternation(all.iter().map(unbounded).collect()),
+        HirKind::Repetition(r) => Hir::repetition(Repetition { sub: Box::new(unbounded(&r.sub)), ..r.clone() }),
+    }
 }
 
 /// Proves that every match contains one of `keywords` (lower case) and says where; `None` if it cannot be proven.
