@@ -4,6 +4,7 @@
 //! cannot drift apart. SECURITY: the structs have no field that could hold a caller's text.
 
 pub mod events;
+mod handle;
 pub mod metric;
 
 pub use metric::Metric;
@@ -20,12 +21,18 @@ const BUCKETS: [f64; 15] =
 /// How often the histograms' buffers are emptied; Prometheus scrapes every 15 to 60 s.
 pub const UPKEEP: Duration = Duration::from_secs(5);
 
+static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// True once it is settled where metrics go.
+fn is_recording() -> bool {
+    HANDLE.get().is_some()
+}
+
 /// The process's recorder, installed on first use; every later call returns the same handle.
 ///
 /// `None`: another recorder was installed before, so there is nothing for `/metrics` to show.
 #[must_use]
 pub fn recorder() -> Option<PrometheusHandle> {
-    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     HANDLE
         .get_or_init(|| {
             let handle = PrometheusBuilder::new()

@@ -92,7 +92,8 @@ impl Vault {
 
     /// Reads a placeholder at `start`.
     fn read(&self, mode: Mode, start: Cursor<'_>) -> Result<Option<Found>, Open> {
-        for (opener, closers) in BRACKETS {
+        let first = start.text.as_bytes().get(start.at);
+        for (opener, closers) in BRACKETS.iter().filter(|(opener, _)| opener.as_bytes().first() == first) {
             let mut inner = start;
             if inner.eat(opener)? {
                 inner.eat(" ")?;

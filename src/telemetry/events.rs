@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
-
 use crate::inspect::{RefusalCode, Report};
 use crate::telemetry::Metric;
+use crate::telemetry::handle::{count, shift, time};
 use crate::text::Phase;
 
 /// An exchange has been answered to its end.
@@ -26,9 +25,8 @@ pub struct Answered<'a> {
 impl Answered<'_> {
     /// Counts and logs.
     pub fn emit(self) {
-        counter!(Metric::Requests.name(), "endpoint" => self.endpoint, "status" => status_label(self.status), "verdict" => self.verdict)
-            .increment(1);
-        histogram!(Metric::ExchangeSeconds.name(), "endpoint" => self.endpoint).record(self.took.as_secs_f64());
+        count(Metric::Requests, &[self.endpoint, status_label(self.status), self.verdict], 1);
+        time(Metric::ExchangeSeconds, &[self.endpoint], self.took);
         tracing::debug!(
             exchange = self.exchange,
             endpoint = self.endpoint,
@@ -57,7 +55,7 @@ impl Refused<'_> {
     /// Counts and logs. The refusal's `detail` is left out: it is written for the caller.
     pub fn emit(self) {
         let (code, status, _, _) = self.code.row();
-        counter!(Metric::Refusals.name(), "code" => code).increment(1);
+        count(Metric::Refusals, &[code], 1);
         tracing::info!(exchange = self.exchange, endpoint = self.endpoint, status, code, rule = self.rule, "refused");
     }
 }
@@ -74,7 +72,7 @@ pub struct CallerLeft<'a> {
 impl CallerLeft<'_> {
     /// Counts and logs.
     pub fn emit(self) {
-        counter!(Metric::Aborted.name(), "endpoint" => self.endpoint).increment(1);
+        count(Metric::Aborted, &[self.endpoint], 1);
         tracing::info!(exchange = self.exchange, endpoint = self.endpoint, "caller left");
     }
 }
@@ -95,19 +93,18 @@ impl Inspected<'_> {
     pub fn emit(self) {
         let phase = self.phase.name();
         if let Some(took) = self.took {
-            histogram!(Metric::InspectSeconds.name(), "phase" => phase).record(took.as_secs_f64());
+            time(Metric::InspectSeconds, &[phase], took);
         }
         let coverage = self.report.coverage;
         for (class, bytes) in
             [("inspected", coverage.inspected), ("opaque", coverage.opaque), ("unlisted", coverage.unlisted)]
         {
             if bytes > 0 {
-                counter!(Metric::CoverageBytes.name(), "phase" => phase, "class" => class).increment(bytes);
+                count(Metric::CoverageBytes, &[phase, class], bytes);
             }
         }
         for note in &self.report.findings {
-            counter!(Metric::Findings.name(), "kind" => note.kind.to_string(), "action" => note.action.to_string())
-                .increment(1);
+            count(Metric::Findings, &[&note.kind, &note.action], 1);
         }
     }
 }
@@ -124,7 +121,7 @@ pub struct AuditWaited {
 impl AuditWaited {
     /// Counts.
     pub fn emit(self) {
-        histogram!(Metric::AuditWaitSeconds.name(), "record" => self.record).record(self.took.as_secs_f64());
+        time(Metric::AuditWaitSeconds, &[self.record], self.took);
     }
 }
 
@@ -141,7 +138,7 @@ impl RulesetReload<'_> {
     /// Counts and logs.
     pub fn emit(self) {
         let result = if self.error.is_some() { "kept_last_good" } else { "swapped" };
-        counter!(Metric::RulesetReloads.name(), "result" => result).increment(1);
+        count(Metric::RulesetReloads, &[result], 1);
         match self.error {
             Some(error) => tracing::error!(ruleset = self.hash, error, "ruleset not reloaded: the last good one stays"),
             None => tracing::info!(ruleset = self.hash, "ruleset reloaded"),
@@ -156,7 +153,7 @@ pub struct Panicked;
 impl Panicked {
     /// Counts and logs. SECURITY: the panic's own message is left out, it could quote text.
     pub fn emit(self) {
-        counter!(Metric::Panics.name()).increment(1);
+        count(Metric::Panics, &[], 1);
         tracing::error!("a panic ended one exchange");
     }
 }
@@ -169,14 +166,14 @@ impl Live {
     /// One more.
     #[must_use]
     pub fn new(gauge: Metric) -> Self {
-        gauge!(gauge.name()).increment(1.0);
+        shift(gauge, 1.0);
         Self(gauge)
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        gauge!(self.0.name()).decrement(1.0);
+        shift(self.0, -1.0);
     }
 }
 
