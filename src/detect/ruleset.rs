@@ -69,6 +69,9 @@ pub(crate) struct Matcher {
     pub(crate) prefilter: Prefilter,
     /// The rule's keywords as the prefilter looks for them; ASCII in lower case.
     pub(crate) keywords: Vec<String>,
+    /// What every match has besides a keyword (ASCII in lower case), and where. Empty: nothing is known of it.
+    pub(crate) also: Vec<String>,
+    pub(crate) around_also: shape::Around,
     /// A match with none of these in it, or shortly before it, is none. Empty if the pattern itself sees to that.
     pub(crate) must_be_near: Box<[Box<str>]>,
     pub(crate) injection: bool,

@@ -127,6 +127,12 @@ fn check_lists(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
     if spec.keywords.iter().any(|k| k.is_empty() || k.len() > MAX_KEYWORD_BYTES) {
         reporter.report("a keyword is empty or too long", format!("give 1 to {MAX_KEYWORD_BYTES} bytes"));
     }
+    if spec.also.iter().any(|k| k.is_empty() || k.len() > MAX_KEYWORD_BYTES) {
+        reporter.report("a word of `also` is empty or too long", format!("give 1 to {MAX_KEYWORD_BYTES} bytes"));
+    }
+    if !spec.also.is_empty() && (!is_injection(spec) || spec.keywords.is_empty()) {
+        reporter.report("`also` stands beside `keywords` of `injection.*` rules only", "remove `also`");
+    }
     if spec.context.iter().any(|word| word.trim().is_empty()) {
         reporter.report("a context word is empty", "remove it");
     }
@@ -184,6 +190,14 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
     let prefilter = prefilter(spec, &hir);
     let keywords: Vec<String> = spec.keywords.iter().flat_map(|k| spellings(k)).collect();
     let proven = shape::keyword(&hir, &keywords).is_some();
+    let also: Vec<String> = spec.also.iter().flat_map(|k| spellings(k)).collect();
+    // INVARIANT: `also` never costs a match: it is proven of the pattern, or the rule does not load.
+    let around_also = shape::keyword(&hir, &also).or(also.is_empty().then_some(shape::NOWHERE));
+    let Some(around_also) = around_also else {
+        let mend = "name words of which the pattern shows that every match contains one";
+        reporter.report("a match may have none of the words in `also`", mend);
+        return None;
+    };
     Some(Matcher {
         must_be_near: if proven || injection {
             Box::default()
@@ -191,6 +205,8 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
             keywords.iter().map(|k| k.as_str().into()).collect()
         },
         keywords,
+        also,
+        around_also,
         prefilter,
         injection,
         longest,
@@ -235,7 +251,7 @@ fn prefilter(spec: &RuleSpec, hir: &Hir) -> Prefilter {
     }
     let keywords: Vec<String> = spec.keywords.iter().map(|k| k.to_ascii_lowercase()).collect();
     let longest = shape::max_len(hir);
-    let near = shape::Around { lead: longest, trail: longest.saturating_add(CONTEXT_BEFORE) };
+    let near = shape::Around { lead: longest, trail: longest.saturating_add(CONTEXT_BEFORE), starts: false };
     Prefilter::Keywords(shape::keyword(hir, &keywords).unwrap_or(near))
 }
 

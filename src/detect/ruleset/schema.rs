@@ -18,6 +18,9 @@ pub struct RuleSpec {
     /// Prefilter: a match has one of these in it, or in the 64 bytes before it (ASCII case does not matter).
     #[serde(default)]
     pub keywords: Vec<String>,
+    /// `injection.*` only, beside `keywords`: every match contains one of these too. The pattern runs where both are near.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Prefilter: every match contains at least this many decimal digits.
     #[serde(default)]
     pub digits: Option<usize>,
@@ -56,12 +59,13 @@ pub struct RuleSpec {
 }
 
 /// The keys of a rule, for reporting all unknown ones at once.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 18] = [
     "id",
     "kind",
     "word",
     "confidence",
     "keywords",
+    "also",
     "digits",
     "always",
     "regex",

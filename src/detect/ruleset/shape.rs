@@ -4,7 +4,7 @@
 //! text was cut. So a rule's windows are *proven* to hold all of its matches; a pattern that does not let itself
 //! be proven is run on all of the text, and lint says so.
 
-use regex_syntax::hir::{Class, Hir, HirKind, LookSet, Repetition};
+use regex_syntax::hir::{Class, Hir, HirKind, Look, LookSet, Repetition};
 
 /// LIMIT: strings that one stretch of a pattern may stand for while its keywords are proven.
 const MAX_STRINGS: usize = 512;
@@ -21,7 +21,12 @@ pub(crate) struct Around {
     pub(crate) lead: usize,
     /// From the first byte of the keyword (digits: after the last digit) to the match's end.
     pub(crate) trail: usize,
+    /// The keyword stands at the beginning of a word: no ASCII letter or digit is in front of it.
+    pub(crate) starts: bool,
 }
+
+/// What is known of no keyword at all.
+pub(super) const NOWHERE: Around = Around { lead: 0, trail: 0, starts: false };
 
 /// The longest match in bytes.
 pub(super) fn max_len(hir: &Hir) -> usize {
@@ -42,64 +47,116 @@ pub(super) fn unbounded(hir: &Hir) -> Hir {
 
 /// Proves that every match contains one of `keywords` (lower case) and says where; `None` if it cannot be proven.
 pub(super) fn keyword(hir: &Hir, keywords: &[String]) -> Option<Around> {
-    if let Some(found) = strings(hir).and_then(|all| in_strings(&all, keywords)) {
+    keyword_after(hir, keywords, false)
+}
+
+/// `clear`: what `hir` matches has no ASCII letter or digit in front of it.
+fn keyword_after(hir: &Hir, keywords: &[String], clear: bool) -> Option<Around> {
+    let clear = clear || opens_word(hir);
+    if let Some(found) = strings(hir).and_then(|all| in_strings(&all, keywords, clear)) {
         return Some(found);
     }
     match hir.kind() {
-        HirKind::Capture(c) => keyword(&c.sub, keywords),
+        HirKind::Capture(c) => keyword_after(&c.sub, keywords, clear),
         HirKind::Repetition(r) if r.min > 0 => {
-            let once = keyword(&r.sub, keywords)?;
+            let once = keyword_after(&r.sub, keywords, clear)?;
             let more = r.max.map_or(UNBOUNDED, |max| (max as usize).saturating_sub(1).saturating_mul(max_len(&r.sub)));
-            Some(Around { lead: once.lead, trail: once.trail.saturating_add(more) })
+            Some(Around { trail: once.trail.saturating_add(more), ..once })
         }
         HirKind::Alternation(all) => {
-            all.iter().map(|h| keyword(h, keywords)).try_fold(Around { lead: 0, trail: 0 }, |widest, this| {
-                this.map(|t| Around { lead: widest.lead.max(t.lead), trail: widest.trail.max(t.trail) })
-            })
+            all.iter().map(|h| keyword_after(h, keywords, clear)).reduce(|a, b| Some(a?.or(b?)))?
         }
-        HirKind::Concat(all) => {
-            (0..all.len()).filter_map(|i| keyword_from(all, i, keywords)).min_by_key(|a| a.lead.saturating_add(a.trail))
-        }
+        HirKind::Concat(all) => (0..all.len())
+            .filter_map(|i| keyword_from(all, i, keywords, clear))
+            .min_by_key(|a| a.lead.saturating_add(a.trail)),
         _ => None,
     }
 }
 
+impl Around {
+    /// Either of two.
+    fn or(self, other: Self) -> Self {
+        let starts = self.starts && other.starts;
+        Self { lead: self.lead.max(other.lead), trail: self.trail.max(other.trail), starts }
+    }
+}
+
 /// The keyword in the stretch of a concatenation that begins with its part `first`.
-fn keyword_from(all: &[Hir], first: usize, keywords: &[String]) -> Option<Around> {
+fn keyword_from(all: &[Hir], first: usize, keywords: &[String], clear: bool) -> Option<Around> {
     let (before, rest) = all.split_at_checked(first)?;
+    let clear =
+        before.iter().fold(clear, |clear, part| stays_clear(part, clear)) || rest.first().is_some_and(opens_word);
     let before = total_len(before);
     let wrap = |found: Around, after: &[Hir]| Around {
         lead: before.saturating_add(found.lead),
         trail: found.trail.saturating_add(total_len(after)),
+        ..found
     };
     let mut run = vec![String::new()];
     for (i, part) in rest.iter().enumerate() {
         let after = rest.get(i + 1..).unwrap_or_default();
         if i == 0
-            && let Some(found) = keyword(part, keywords)
+            && let Some(found) = keyword_after(part, keywords, clear)
         {
             return Some(wrap(found, after));
         }
         run = product(&run, &strings(part)?)?;
-        if let Some(found) = in_strings(&run, keywords) {
+        if let Some(found) = in_strings(&run, keywords, clear) {
             return Some(wrap(found, after));
         }
     }
     None
 }
 
+/// True if matches of `hir` begin at a word boundary. In front of a letter or digit, that is the beginning of a word.
+fn opens_word(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Look(look) => is_boundary(*look),
+        HirKind::Capture(c) => opens_word(&c.sub),
+        HirKind::Concat(all) => all.first().is_some_and(opens_word),
+        HirKind::Alternation(all) => all.iter().all(opens_word),
+        _ => false,
+    }
+}
+
+fn is_boundary(look: Look) -> bool {
+    matches!(look, Look::WordAscii | Look::WordUnicode | Look::WordStartAscii | Look::WordStartUnicode)
+}
+
+/// True if what follows a match of `hir` never has an ASCII letter or digit in front of it, or can have none if it is a letter or
+/// digit itself; `clear`: so it is with `hir`.
+fn stays_clear(hir: &Hir, clear: bool) -> bool {
+    match hir.kind() {
+        HirKind::Empty => clear,
+        HirKind::Look(look) => clear || is_boundary(*look),
+        HirKind::Literal(l) => l.0.last().is_some_and(|b| !b.is_ascii_alphanumeric()),
+        HirKind::Class(class) => {
+            let has = |low: char, high: char| match class {
+                Class::Unicode(c) => c.iter().any(|r| r.start() <= high && r.end() >= low),
+                Class::Bytes(c) => c.iter().any(|r| char::from(r.start()) <= high && char::from(r.end()) >= low),
+            };
+            !has('0', '9') && !has('A', 'Z') && !has('a', 'z')
+        }
+        HirKind::Capture(c) => stays_clear(&c.sub, clear),
+        HirKind::Concat(all) => all.iter().fold(clear, |clear, part| stays_clear(part, clear)),
+        HirKind::Alternation(all) => all.iter().all(|part| stays_clear(part, clear)),
+        HirKind::Repetition(r) => (r.min > 0 || clear) && stays_clear(&r.sub, false),
+    }
+}
+
 fn total_len(parts: &[Hir]) -> usize {
     parts.iter().fold(0usize, |sum, h| sum.saturating_add(max_len(h)))
 }
 
-fn in_strings(all: &[String], keywords: &[String]) -> Option<Around> {
-    let mut widest = Around { lead: 0, trail: 0 };
-    for s in all {
+fn in_strings(all: &[String], keywords: &[String], clear: bool) -> Option<Around> {
+    let one = |s: &String| {
         let (at, len) = keywords.iter().filter_map(|k| s.find(k.as_str()).map(|at| (at, k.len()))).min()?;
-        widest.lead = widest.lead.max(at + len);
-        widest.trail = widest.trail.max(s.len() - at);
-    }
-    (!all.is_empty()).then_some(widest)
+        let (before, found) = s.split_at_checked(at)?;
+        let open = before.bytes().next_back().map_or(clear, |b| !b.is_ascii_alphanumeric());
+        let starts = open && found.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        Some(Around { lead: at + len, trail: found.len(), starts })
+    };
+    all.iter().map(one).reduce(|a, b| Some(a?.or(b?)))?
 }
 
 fn product(a: &[String], b: &[String]) -> Option<Vec<String>> {
@@ -284,6 +341,22 @@ mod tests {
             (r"(?:ab|cd)+", &["ab", "cd"], Some((2, UNBOUNDED))),
         ] {
             assert_eq!(proof(pattern, keywords), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn keywords_at_the_beginning_of_words_are_seen() {
+        for (pattern, expected) in [
+            (r"\bai\b", true),
+            (r"(?:\b(?:an?|the)[ _]{1,3}){0,2}ai", false),
+            (r"\bto[ _]{1,3}(?:(?:an?|the)[ _]{1,3}){0,2}(?:ai|ais)", true),
+            (r"[a-z]{1,3}ai", false),
+            (r"\bx?ai", false),
+            (r"ai", false),
+            (r"\b-ai", true),
+            (r"\b(?:the[ ])?(?:ai|ais) x{1,900}", true),
+        ] {
+            assert_eq!(keyword(&hir(pattern), &["ai".to_owned()]).map(|a| a.starts), Some(expected), "{pattern}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
 use super::judge::CONTEXT_BEFORE;
+use crate::detect::ruleset::shape::Around;
 use crate::detect::ruleset::{Prefilter, Rule, Scope};
 
 /// LIMIT: keyword bytes up to which the automaton is a full table: about one KiB of table a byte.
@@ -33,6 +34,20 @@ struct Hit {
     injection: bool,
     lead: usize,
     trail: usize,
+    /// Hits inside a word are none.
+    starts: bool,
+    side: Side,
+}
+
+/// What a hit is to a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// All that a match needs.
+    Alone,
+    /// One of `keywords`, where a match needs one of `also` too.
+    Keyword,
+    /// One of `also`.
+    Also,
 }
 
 /// Rules whose digits lie alike.
@@ -55,11 +70,41 @@ struct Cluster {
 pub(super) struct Windows {
     open: Vec<Option<(usize, usize)>>,
     touched: Vec<u32>,
+    /// By rule that needs two words: the last stretch around one and around the other.
+    pairs: Vec<[Option<(usize, usize)>; 2]>,
+    paired: Vec<u32>,
 }
 
 impl Windows {
     pub(super) fn new(rules: usize) -> Self {
-        Self { open: vec![None; rules], touched: Vec::with_capacity(rules) }
+        Self {
+            open: vec![None; rules],
+            touched: Vec::with_capacity(rules),
+            pairs: vec![[None; 2]; rules],
+            paired: Vec::with_capacity(rules),
+        }
+    }
+
+    fn hit(&mut self, hit: &Hit, start: usize, end: usize, search: &mut dyn FnMut(u32, usize, usize)) {
+        if hit.side == Side::Alone {
+            return self.add(hit.rule, start, end, search);
+        }
+        let Some([keyword, also]) = self.pairs.get_mut(hit.rule as usize) else { return };
+        if keyword.is_none() && also.is_none() {
+            self.paired.push(hit.rule);
+        }
+        let (own, other) = if hit.side == Side::Keyword { (keyword, also) } else { (also, keyword) };
+        match own {
+            Some(stretch) if start <= stretch.1 => stretch.1 = stretch.1.max(end),
+            _ => *own = Some((start, end)),
+        }
+        // INVARIANT: a match lies within the stretches around both of its words. The later of the two finds that around the
+        // earlier: another one has replaced it only if it ends before the later word does.
+        if let Some((first, last)) = *other
+            && first.max(start) < last.min(end)
+        {
+            self.add(hit.rule, first.max(start), last.min(end), search);
+        }
     }
 
     fn add(&mut self, rule: u32, start: usize, end: usize, search: &mut dyn FnMut(u32, usize, usize)) {
@@ -84,6 +129,9 @@ impl Windows {
                 search(rule, start, end);
             }
         }
+        for rule in self.paired.drain(..) {
+            self.pairs.get_mut(rule as usize).into_iter().for_each(|pair| *pair = [None; 2]);
+        }
     }
 }
 
@@ -95,26 +143,26 @@ impl Finder {
         let mut this = Self::default();
         for (rule, number) in rules.iter().zip(0u32..) {
             let injection = rule.matcher.injection;
-            let hit = |lead: usize, trail: usize| match injection {
-                true => {
-                    Hit { rule: number, injection, lead: lead.min(INJECTION_REACH), trail: trail.min(INJECTION_REACH) }
-                }
-                false => Hit { rule: number, injection, lead, trail },
+            let reach = if injection { INJECTION_REACH } else { usize::MAX };
+            let hit = |lead: usize, trail: usize| Hit {
+                rule: number,
+                injection,
+                lead: lead.min(reach),
+                trail: trail.min(reach),
+                starts: false,
+                side: Side::Alone,
             };
+            let around = |around: Around, side| Hit { starts: around.starts, side, ..hit(around.lead, around.trail) };
             match rule.matcher.prefilter {
                 Prefilter::Always => this.always.push(number),
                 Prefilter::Never => {}
                 Prefilter::Digits { least, gap, lead, trail } => this.add_digits(gap, least, hit(lead, trail)),
-                Prefilter::Keywords(around) => {
-                    for word in &rule.matcher.keywords {
-                        let at = words.iter().position(|w| w == word).unwrap_or_else(|| {
-                            words.push(word.clone());
-                            this.by_keyword.push(Vec::new());
-                            words.len() - 1
-                        });
-                        let rules = this.by_keyword.get_mut(at).filter(|r| r.iter().all(|h| h.rule != number));
-                        rules.into_iter().for_each(|r| r.push(hit(around.lead, around.trail)));
-                    }
+                Prefilter::Keywords(found) if rule.matcher.also.is_empty() => {
+                    this.add_words(&mut words, &rule.matcher.keywords, around(found, Side::Alone));
+                }
+                Prefilter::Keywords(found) => {
+                    this.add_words(&mut words, &rule.matcher.keywords, around(found, Side::Keyword));
+                    this.add_words(&mut words, &rule.matcher.also, around(rule.matcher.around_also, Side::Also));
                 }
             }
         }
@@ -126,6 +174,19 @@ impl Finder {
             this.keywords = Some(builder.build(&words).map_err(|e| format!("keywords: {e}"))?);
         }
         Ok(this)
+    }
+
+    fn add_words(&mut self, words: &mut Vec<String>, new: &[String], hit: Hit) {
+        for word in new {
+            let at = words.iter().position(|w| w == word).unwrap_or_else(|| {
+                words.push(word.clone());
+                self.by_keyword.push(Vec::new());
+                words.len() - 1
+            });
+            let hits = self.by_keyword.get_mut(at);
+            let hits = hits.filter(|hits| hits.iter().all(|h| (h.rule, h.side) != (hit.rule, hit.side)));
+            hits.into_iter().for_each(|hits| hits.push(hit));
+        }
     }
 
     fn add_digits(&mut self, gap: usize, least: usize, hit: Hit) {
@@ -158,14 +219,17 @@ impl Finder {
         }
         let mut add = |hit: &Hit, start: usize, end: usize| {
             if (scope.injection || !hit.injection) && start < open {
-                windows.add(hit.rule, start, end.min(text.len()), search);
+                windows.hit(hit, start, end.min(text.len()), search);
             }
         };
         if let Some(keywords) = &self.keywords {
             // A keyword may stand shortly before a match.
             let start = text.floor_char_boundary(from.saturating_sub(CONTEXT_BEFORE));
             for found in keywords.find_overlapping_iter(Input::new(text).range(start..)) {
-                for hit in self.by_keyword.get(found.pattern().as_usize()).into_iter().flatten() {
+                let before = found.start().checked_sub(1).and_then(|at| text.as_bytes().get(at));
+                let inside = before.is_some_and(u8::is_ascii_alphanumeric);
+                let hits = self.by_keyword.get(found.pattern().as_usize()).into_iter().flatten();
+                for hit in hits.filter(|hit| !(inside && hit.starts)) {
                     add(hit, found.end().saturating_sub(hit.lead), found.start().saturating_add(hit.trail));
                 }
             }
