@@ -15,6 +15,7 @@
 
 pub mod headers;
 mod keyring;
+pub mod principal;
 pub mod settings;
 
 use std::sync::Arc;
@@ -23,26 +24,11 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 pub use headers::{CREDENTIAL_HEADERS, is_identity_header};
+pub use principal::{Claim, Claims, MAX_NAME_BYTES, Principal};
 pub use settings::{IdentitySettings, VirtualKey};
 
 use headers::Presented;
 use keyring::Keyring;
-
-/// LIMIT: 128 bytes a principal, role or scope: they stand in every record.
-pub const MAX_NAME_BYTES: usize = 128;
-
-/// A caller whose identity has been established.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
-    /// Unit of isolation and of keys.
-    pub tenant: Arc<str>,
-    /// The app or person.
-    pub name: Arc<str>,
-    /// Roles, for policy.
-    pub roles: Arc<[Arc<str>]>,
-    /// Scopes, for policy.
-    pub scopes: Arc<[Arc<str>]>,
-}
 
 /// The outcome of [`Identifier::identify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +103,13 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     fn principal(tenant: &str) -> Arc<Principal> {
-        Arc::new(Principal { tenant: tenant.into(), name: "app".into(), roles: [].into(), scopes: [].into() })
+        Arc::new(Principal {
+            tenant: tenant.into(),
+            name: "app".into(),
+            roles: [].into(),
+            scopes: [].into(),
+            claims: Claims::default(),
+        })
     }
 
     fn identifier(keys: &[(&str, &str, Option<&str>)], fallback: Option<&str>) -> Identifier {

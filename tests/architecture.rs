@@ -12,7 +12,7 @@ const IMPORTS: [(&str, &[&str]); 19] = [
     ("dialect", &["wire", "text", "inspect::Refusal"]),
     ("detect", &["text", "secret"]),
     ("redact", &["text", "detect", "secret"]),
-    ("policy", &["detect", "redact::Strategy", "identity::Principal", "text"]),
+    ("policy", &["detect", "redact::Strategy", "identity::Principal", "identity::Claim", "text"]),
     ("inspect", &["wire", "dialect", "text", "detect", "policy", "redact", "secret"]),
     ("keys", &["secret"]),
     ("identity", &["config", "secret"]),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::config::reader::{At, Node, Reading, Table};
 use crate::config::section::{not_built, plain_name};
-use crate::identity::{IdentitySettings, MAX_NAME_BYTES, Principal, VirtualKey};
+use crate::identity::{Claims, IdentitySettings, MAX_NAME_BYTES, Principal, VirtualKey};
 
 const IDENTITY_MEND: &str =
     "add [[identity.virtual_key]] with sha256, tenant and principal, or static = { tenant, principal }";
@@ -64,7 +64,7 @@ fn principal(table: &mut Table<'_>, reading: &mut Reading<'_>) -> Option<Arc<Pri
     let name = name.and_then(|node| free_name(&node, reading));
     let roles = names(table.take("roles"), reading);
     let scopes = names(table.take("scopes"), reading);
-    Some(Arc::new(Principal { tenant: tenant?.into(), name: name?.into(), roles, scopes }))
+    Some(Arc::new(Principal { tenant: tenant?.into(), name: name?.into(), roles, scopes, claims: Claims::default() }))
 }
 
 fn names(node: Option<Node<'_>>, reading: &mut Reading<'_>) -> Arc<[Arc<str>]> {
