@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::{self, AuditLog};
-use crate::config::{AuditContent, Config, Durability, Listen, UnknownEndpoint};
+use crate::config::{AuditContent, AuditTenant, Config, Listen, UnknownEndpoint};
 use crate::identity::Identifier;
 use crate::proxy::Proxy;
 use crate::proxy::budget::Budget;
@@ -241,12 +241,24 @@ async fn bind(address: &Listen) -> Result<Listener, StartError> {
 fn open_ledger(config: &Config) -> Result<Arc<dyn Ledger>, StartError> {
     let Some(audit) = &config.audit else { return Ok(Arc::new(NoLedger)) };
     let mut settings = audit::Settings::new(&audit.dir, &audit.keys);
-    settings.content = match audit.content {
-        AuditContent::Metadata => audit::Content::Metadata,
-        AuditContent::Filtered => audit::Content::Filtered,
-    };
-    let Durability::Strict = audit.durability;
+    settings.defaults = tenant_settings(&audit.defaults);
+    settings.tenants = audit.tenants.iter().map(|(name, of)| (Arc::clone(name), tenant_settings(of))).collect();
+    settings.segment_bytes = audit.segment_bytes;
+    settings.segment_age = audit.segment_age;
+    settings.anchors.clone_from(&audit.anchors);
+    settings.checkpoint_interval = audit.checkpoint_interval;
     settings.pod = std::env::var("HOSTNAME").unwrap_or_default();
     let log = AuditLog::open(&settings).map_err(|error| StartError::Audit(error.to_string()))?;
     Ok(Arc::new(log))
+}
+
+fn tenant_settings(tenant: &AuditTenant) -> audit::TenantSettings {
+    audit::TenantSettings {
+        content: match tenant.content {
+            AuditContent::Metadata => audit::Content::Metadata,
+            AuditContent::Filtered | AuditContent::Pseudonyms => audit::Content::Filtered,
+        },
+        durability: tenant.durability,
+        auditors: tenant.auditors.clone(),
+    }
 }

@@ -9,29 +9,36 @@
 //! The format is described byte by byte in `docs/audit-format.md`. Reading and verifying live beside writing, in
 //! [`verify`] and [`read`]; only reading needs a private key.
 
+pub mod anchor;
+pub mod body;
 pub mod error;
 mod folder;
 pub mod frame;
 pub mod header;
 pub mod log;
 pub mod merkle;
+pub mod note;
 mod queue;
 mod ratchet;
 pub mod read;
 pub mod record;
 mod recover;
+pub mod rewrap;
 pub mod scan;
 mod segment;
 pub mod settings;
+mod shed;
 pub mod signer;
+mod space;
 pub mod storage;
 #[cfg(test)]
 mod testing;
 pub mod verify;
 mod writer;
 
+pub use anchor::{Anchor, FileAnchor};
 pub use error::AuditError;
 pub use log::{AuditLog, Receipt, Ticket};
 pub use record::{Event, Outcome, Record, RefusalNote, Timings};
-pub use settings::{Content, Settings};
+pub use settings::{Content, Durability, Settings, TenantSettings};
 pub use storage::{Disk, SegmentFile, Storage};

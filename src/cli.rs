@@ -10,7 +10,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod audit;
-mod audit_table;
 mod check;
 mod config;
 mod demo;

@@ -21,7 +21,7 @@ use toml::de::DeTable;
 
 pub use problem::{ConfigErrors, Problem};
 pub use settings::{
-    AuditContent, AuditSettings, BaseUrl, Credential, Durability, IdentitySettings, Listen, RedactionKey,
+    AuditContent, AuditSettings, AuditTenant, BaseUrl, Credential, Durability, IdentitySettings, Listen, RedactionKey,
     RedactionSettings, RulesetSettings, Scheme, SecretSource, ServerSettings, UnknownEndpoint, UpstreamSettings,
 };
 
@@ -128,7 +128,7 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
     let redaction = section::storage::redaction(&mut root, reading);
     let rulesets = section::storage::rulesets(&mut root, reading);
     section::storage::classifier(&mut root, reading);
-    let audit = section::storage::audit(&mut root, reading);
+    let audit = section::audit::read(&mut root, reading);
     let guardrails = GuardrailSet { profile, configured };
     let config =
         Config { profile, server, upstreams, identity, guardrails, redaction, rulesets, audit, warnings: Vec::new() };
@@ -136,6 +136,7 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
     root.finish(reading);
     warn_across_sections(&config, reading);
     require_tenant_keys(&config, reading);
+    require_pseudonym_key(&config, reading);
     config
 }
 
@@ -176,6 +177,16 @@ fn require_tenant_keys(config: &Config, reading: &mut Reading<'_>) {
                 }
             }
         }
+    }
+}
+
+/// Pseudonyms that change with every start would join nothing.
+fn require_pseudonym_key(config: &Config, reading: &mut Reading<'_>) {
+    let Some(audit) = &config.audit else { return };
+    let mut all = audit.tenants.values().chain([&audit.defaults]);
+    if config.redaction.key.is_none() && all.any(|tenant| tenant.content == AuditContent::Pseudonyms) {
+        let mend = "set [redaction] key = { file = \"FILE\" } (head -c 32 /dev/urandom > FILE)";
+        reading.error(&At::absent("audit.content"), "\"pseudonyms\" needs a key that lasts", mend);
     }
 }
 

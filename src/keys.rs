@@ -9,8 +9,11 @@ pub mod directory;
 pub mod file;
 pub mod pair;
 pub mod random;
+pub mod recipients;
+pub mod tombstone;
 
 pub use algorithm::Algorithm;
 pub use directory::Directory;
 pub use file::{KeyError, KeyFile, file_stem, read_private, write_pair};
 pub use pair::{PrivateKey, PublicKey, SealError, Sealed, generate};
+pub use recipients::Recipients;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::{hmac, rand};
 
-use crate::config::Config;
+use crate::config::{AuditContent, Config};
 use crate::detect::Ruleset;
 use crate::inspect::Guards;
 use crate::policy::Guardrails;
@@ -12,7 +12,8 @@ use crate::proxy::guards::Make;
 use crate::redact::TenantKey;
 
 /// What the derived keys are for, so that the same material in another use gives other keys.
-const PURPOSE: &[u8] = b"sidewall placeholder key v1\0";
+const PLACEHOLDERS: &[u8] = b"sidewall placeholder key v1\0";
+const PSEUDONYMS: &[u8] = b"sidewall pseudonym key v1\0";
 
 /// Makes guards; `None` if a random key was needed and the system's generator failed.
 #[must_use]
@@ -27,22 +28,32 @@ pub fn maker(config: &Config) -> Option<Box<Make>> {
         }
     };
     let set = config.guardrails.clone();
+    let audit = config.audit.clone();
+    let pseudonyms = move |tenant: &str| {
+        let of = audit.as_ref().map(|audit| audit.tenants.get(tenant).unwrap_or(&audit.defaults));
+        of.is_some_and(|of| of.content == AuditContent::Pseudonyms)
+    };
     Some(Box::new(move |ruleset: &Arc<Ruleset>, tenant: &str| Guards {
         ruleset: Arc::clone(ruleset),
         guardrails: Arc::new(Guardrails::for_tenant(&set, tenant)),
-        key: tenant_key(&key, tenant),
+        key: tenant_key(&key, tenant, pseudonyms(tenant)),
     }))
 }
 
+fn tenant_key(key: &hmac::Key, tenant: &str, pseudonyms: bool) -> TenantKey {
+    let made = TenantKey::new(derive(key, PLACEHOLDERS, tenant));
+    if pseudonyms { made.with_pseudonyms(derive(key, PSEUDONYMS, tenant)) } else { made }
+}
+
 /// HMAC-SHA-256 as a KDF (NIST SP 800-108, one block): the purpose ends with a zero byte, the tenant with the input.
-fn tenant_key(key: &hmac::Key, tenant: &str) -> TenantKey {
+fn derive(key: &hmac::Key, purpose: &[u8], tenant: &str) -> [u8; 32] {
     let mut context = hmac::Context::with_key(key);
-    context.update(PURPOSE);
+    context.update(purpose);
     context.update(tenant.as_bytes());
     let tag = context.sign();
     let mut bytes = [0_u8; 32];
     for (to, from) in bytes.iter_mut().zip(tag.as_ref()) {
         *to = *from;
     }
-    TenantKey::new(bytes)
+    bytes
 }

@@ -7,20 +7,26 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use crate::audit::anchor::{Anchor, Anchors, FileAnchor};
 use crate::audit::error::AuditError;
 use crate::audit::queue::{End, Job, Jobs, Queue};
-use crate::audit::record::Record;
+use crate::audit::record::{Outcome, Record};
 use crate::audit::recover::recover;
-use crate::audit::settings::{Content, Settings};
+use crate::audit::settings::{Durability, Settings};
+use crate::audit::shed::Shed;
 use crate::audit::signer::Signer;
 use crate::audit::storage::{Disk, Storage};
 use crate::audit::writer::Writer;
-use crate::keys::{Directory, PublicKey};
+use crate::keys::file::read_public;
+use crate::keys::{Directory, Recipients};
 
 /// The queue is counted in units of this many bytes.
 const UNIT: usize = 64;
 /// What a queued record costs beside its text, in units.
 const OVERHEAD: usize = 4;
+/// How long the end of a log may take: a disk that hangs must not keep a process from leaving.
+const CLOSE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The audit log. Cheap to clone; every clone writes through the same thread.
 #[derive(Clone)]
 pub struct AuditLog {
@@ -32,8 +38,7 @@ struct Inner {
     keys: Directory,
     room: Arc<Semaphore>,
     capacity: usize,
-    content: Content,
-    deadline: std::time::Duration,
+    settings: Settings,
 }
 
 /// Where a durable record stands.
@@ -66,15 +71,19 @@ impl AuditLog {
     /// writes there; [`AuditError::Storage`] if no segment can be made. A torn or damaged log is never an error.
     pub fn open(settings: &Settings) -> Result<Self, AuditError> {
         std::fs::create_dir_all(&settings.dir).map_err(|error| AuditError::open(&settings.dir, error))?;
-        Self::open_with(settings, Arc::new(Disk::new(&settings.dir)))
+        Self::open_with(settings, Arc::new(Disk::new(&settings.dir)), Vec::new())
     }
 
-    /// As [`open`](Self::open), with another disk.
+    /// As [`open`](Self::open), with another disk, and anchors beside those that the settings name.
     ///
     /// # Errors
     /// As `open`.
-    pub fn open_with(settings: &Settings, storage: Arc<dyn Storage>) -> Result<Self, AuditError> {
-        let keys = Directory::open(&settings.keys).map_err(|error| AuditError::open(&settings.keys, error))?;
+    pub fn open_with(
+        settings: &Settings,
+        storage: Arc<dyn Storage>,
+        mut anchors: Vec<Box<dyn Anchor>>,
+    ) -> Result<Self, AuditError> {
+        let keys = open_keys(settings)?;
         let lock = storage.lock().map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => {
                 AuditError::open(&settings.dir, "another process writes this audit log; give each its own folder")
@@ -100,7 +109,11 @@ impl AuditLog {
                 "audit: the last process ended in the middle of a write; the unacknowledged tail was moved aside"
             );
         }
-        let writer = Writer::start(storage, signer, settings, &next, lock)?;
+        for path in &settings.anchors {
+            anchors.push(Box::new(FileAnchor(path.clone())));
+        }
+        let anchors = Anchors::start(anchors).map_err(|error| AuditError::open(&settings.dir, error))?;
+        let writer = Writer::start(storage, signer, settings, &next, anchors, lock)?;
         let queue = Arc::new(Queue::default());
         let jobs = Jobs::new(Arc::clone(&queue));
         std::thread::Builder::new()
@@ -115,8 +128,7 @@ impl AuditLog {
                 keys,
                 room: Arc::new(Semaphore::new(capacity)),
                 capacity,
-                content: settings.content,
-                deadline: settings.deadline,
+                settings: settings.clone(),
             }),
         })
     }
@@ -126,14 +138,14 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError`]: the record is not known to be durable, and the exchange must not go on.
     pub async fn append(&self, record: Record) -> Result<Receipt, AuditError> {
-        let deadline = Instant::now() + self.inner.deadline;
+        let deadline = Instant::now() + self.inner.settings.deadline;
         let result = async {
-            let (key, text, units) = self.prepare(&record)?;
+            let (recipients, text, units) = self.prepare(&record)?;
             let room = timeout_at(deadline, Arc::clone(&self.inner.room).acquire_many_owned(units))
                 .await
                 .map_err(|_elapsed| AuditError::QueueFull)?
                 .map_err(|_closed| AuditError::Closed)?;
-            self.submit(record.tenant, key, text, room, deadline, true)?.resolve().await
+            self.push(record.tenant, recipients, text, room, deadline, true)?.resolve().await
         };
         result.await.inspect_err(count_failure)
     }
@@ -145,50 +157,73 @@ impl AuditLog {
     /// [`AuditError::NoKey`], [`AuditError::QueueFull`], [`AuditError::TooLarge`], [`AuditError::Closed`].
     #[expect(clippy::needless_pass_by_value, reason = "a record is handed over, as to `append`")]
     pub fn try_submit(&self, record: Record) -> Result<Ticket, AuditError> {
-        let deadline = Instant::now() + self.inner.deadline;
+        let deadline = Instant::now() + self.inner.settings.deadline;
         let submit = || {
-            let (key, text, units) = self.prepare(&record)?;
+            let (recipients, text, units) = self.prepare(&record)?;
             let room = Arc::clone(&self.inner.room).try_acquire_many_owned(units);
             let room = room.map_err(|_full| AuditError::QueueFull)?;
-            self.submit(Arc::clone(&record.tenant), key, text, room, deadline, false)
+            self.push(Arc::clone(&record.tenant), recipients, text, room, deadline, false)
         };
         submit().inspect_err(count_failure)
+    }
+
+    /// Submits a record as its tenant's [`Durability`] says. `None`: the exchange need not wait.
+    ///
+    /// # Errors
+    /// As [`try_submit`](Self::try_submit), where the exchange must not go on without its record.
+    pub fn submit(&self, record: Record) -> Result<Option<Ticket>, AuditError> {
+        let durability = self.inner.settings.of(&record.tenant).durability;
+        // Nobody is left to be told that it was not written.
+        let left = record.outcome == Some(Outcome::Aborted);
+        let tenant = Arc::clone(&record.tenant);
+        match self.try_submit(record) {
+            Ok(ticket) if durability == Durability::Strict && !left => Ok(Some(ticket)),
+            Ok(_written_soon) => Ok(None),
+            Err(_counted) if durability == Durability::BestEffort || left => {
+                self.inner.queue.shed(&tenant, Shed::one(self.inner.keys.recipients(&tenant).ok()));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes out everything submitted so far and ends the log; later records are refused.
     ///
     /// # Errors
-    /// [`AuditError::Storage`] if the segment could not be finished; [`AuditError::Closed`] if it was closed before.
+    /// [`AuditError::Storage`] if the segment could not be finished; [`AuditError::Closed`] if it was closed before;
+    /// [`AuditError::Deadline`] if the disk hangs.
     pub async fn close(&self) -> Result<(), AuditError> {
         let (reply, done) = oneshot::channel();
         if !self.inner.queue.end(End::Closed(reply)) {
             return Err(AuditError::Closed);
         }
-        done.await.map_err(|_gone| AuditError::Closed)?
+        let done = timeout_at(Instant::now() + CLOSE, done).await.map_err(|_elapsed| AuditError::Deadline)?;
+        done.map_err(|_gone| AuditError::Closed)?
     }
 
-    fn prepare(&self, record: &Record) -> Result<(Arc<PublicKey>, Vec<u8>, u32), AuditError> {
-        let key = self.inner.keys.public_key(&record.tenant)?;
-        let text = record.encode(self.inner.content)?;
+    fn prepare(&self, record: &Record) -> Result<(Arc<Recipients>, Vec<u8>, u32), AuditError> {
+        let recipients = self.inner.keys.recipients(&record.tenant)?;
+        let text = record.encode(self.inner.settings.of(&record.tenant).content)?;
         let units = text.len().div_ceil(UNIT) + OVERHEAD;
         if units > self.inner.capacity {
             return Err(AuditError::TooLarge(text.len()));
         }
         let units = u32::try_from(units).map_err(|_| AuditError::TooLarge(text.len()))?;
-        Ok((key, text, units))
+        Ok((recipients, text, units))
     }
 
-    fn submit(
+    fn push(
         &self,
         tenant: Arc<str>,
-        key: Arc<PublicKey>,
+        recipients: Arc<Recipients>,
         text: Vec<u8>,
         room: OwnedSemaphorePermit,
         deadline: Instant,
         awaited: bool,
     ) -> Result<Ticket, AuditError> {
         let (sender, reply) = oneshot::channel();
-        let job = Job { tenant, key, text, reply: sender, awaited, since: std::time::Instant::now(), _room: room };
+        let since = std::time::Instant::now();
+        let job = Job { tenant, recipients, text, reply: sender, awaited, since, _room: room };
         let number = self.inner.queue.push(job)?;
         Ok(Ticket { queue: Arc::clone(&self.inner.queue), number, reply, deadline })
     }
@@ -239,6 +274,18 @@ impl std::fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AuditLog").finish_non_exhaustive()
     }
+}
+
+fn open_keys(settings: &Settings) -> Result<Directory, AuditError> {
+    let mut keys = Directory::open(&settings.keys).map_err(|error| AuditError::open(&settings.keys, error))?;
+    let named = settings.tenants.iter().map(|(tenant, of)| (Some(tenant), of));
+    for (tenant, of) in named.chain([(None, &settings.defaults)]) {
+        for path in &of.auditors {
+            let (_, key) = read_public(path).map_err(|error| AuditError::open(path, error))?;
+            keys.add_auditor(tenant, key);
+        }
+    }
+    Ok(keys)
 }
 
 fn count_failure(error: &AuditError) {

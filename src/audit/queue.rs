@@ -9,7 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::audit::error::AuditError;
 use crate::audit::log::Receipt;
-use crate::keys::PublicKey;
+use crate::audit::shed::{AllShed, Shed};
+use crate::keys::Recipients;
 
 /// LIMIT: records in the queue, whatever their size; two seconds' worth on a slow disk.
 const QUEUE_RECORDS: usize = 8192;
@@ -25,7 +26,7 @@ const GATHER: Duration = Duration::from_millis(1);
 /// One record and who waits for it.
 pub(crate) struct Job {
     pub(crate) tenant: Arc<str>,
-    pub(crate) key: Arc<PublicKey>,
+    pub(crate) recipients: Arc<Recipients>,
     /// Padded plaintext.
     pub(crate) text: Vec<u8>,
     pub(crate) reply: oneshot::Sender<Result<Receipt, AuditError>>,
@@ -34,6 +35,16 @@ pub(crate) struct Job {
     pub(crate) since: Instant,
     /// Its place in the queue, given back when it has been answered.
     pub(crate) _room: OwnedSemaphorePermit,
+}
+
+/// What the writer does next.
+pub(crate) struct Turn {
+    /// To be written; none if it was woken for something else.
+    pub(crate) jobs: Vec<Job>,
+    /// To be declared.
+    pub(crate) shed: AllShed,
+    /// Then it ends.
+    pub(crate) end: Option<End>,
 }
 
 /// Why nothing comes any more.
@@ -59,6 +70,7 @@ struct State {
     /// Number of the first of them; numbers count up from 0 over the queue's life.
     first: u64,
     sleep: Sleep,
+    shed: AllShed,
     /// Set: no job is taken any more.
     ended: bool,
     end: Option<End>,
@@ -105,6 +117,18 @@ impl Queue {
         if !std::mem::replace(&mut job.awaited, true) {
             state.awaited += 1;
             self.wake_if_due(state);
+        }
+    }
+
+    /// A record of this tenant is not written and its exchange goes on: the writer declares it.
+    pub(crate) fn shed(&self, tenant: &Arc<str>, shed: Shed) {
+        let mut state = self.lock();
+        shed.add_to(&mut state.shed, tenant);
+        let idle = state.sleep == Sleep::Idle;
+        if idle {
+            state.sleep = Sleep::Awake;
+            drop(state);
+            self.wake.notify_one();
         }
     }
 
@@ -160,8 +184,9 @@ impl Jobs {
         Self { queue, company: 0 }
     }
 
-    /// Waits for the next batch. With an `End`, it is the last one, and may be empty.
-    pub(crate) fn next(&mut self) -> (Vec<Job>, Option<End>) {
+    /// Waits for the next batch. With an `End`, it is the last one. Without jobs for as long as until `tick`, or woken to declare what
+    /// was shed, it comes empty.
+    pub(crate) fn next(&mut self, tick: Option<Instant>) -> Turn {
         let mut state = self.queue.lock();
         // Who was answered last and who came meanwhile are all that seem to be about.
         let target = if self.company > 1 { self.company + state.awaited } else { 1 };
@@ -178,11 +203,13 @@ impl Jobs {
                 (Sleep::Awaited(1), Some(oldest.since + LAZY))
             } else if rest.is_some() {
                 (Sleep::Awaited(1), rest.take())
+            } else if !state.shed.is_empty() {
+                break;
             } else {
-                (Sleep::Idle, None)
+                (Sleep::Idle, tick)
             };
             if until.is_some_and(|until| until <= now) {
-                if state.jobs.is_empty() {
+                if state.jobs.is_empty() && sleep != Sleep::Idle {
                     continue;
                 }
                 break;
@@ -200,7 +227,7 @@ impl Jobs {
         let batch = state.batch();
         self.company = batch.iter().filter(|job| job.awaited).count();
         let end = if state.jobs.is_empty() { state.end.take() } else { None };
-        (batch, end)
+        Turn { jobs: batch, shed: std::mem::take(&mut state.shed), end }
     }
 }
 
@@ -239,7 +266,7 @@ mod tests {
         let now = Instant::now();
         Job {
             tenant: Arc::from("acme"),
-            key: Arc::new(generate(Algorithm::P256).unwrap().public().clone()),
+            recipients: Arc::new(Recipients::new([Arc::new(generate(Algorithm::P256).unwrap().public().clone())])),
             text: vec![0; 64],
             reply: oneshot::channel().0,
             awaited,
@@ -253,7 +280,7 @@ mod tests {
     }
 
     fn taken(jobs: &mut Jobs) -> usize {
-        jobs.next().0.len()
+        jobs.next(None).jobs.len()
     }
 
     #[test]
@@ -313,12 +340,27 @@ mod tests {
         queue.push(lazy()).unwrap();
         assert!(queue.end(End::Abandoned) && !queue.end(End::Abandoned));
         assert!(matches!(queue.push(lazy()), Err(AuditError::Closed)));
-        let (first, none) = jobs.next();
-        assert!(first.len() == 2 && none.is_none());
-        let (second, end) = jobs.next();
-        assert!(second.len() == 1 && matches!(end, Some(End::Abandoned)));
+        let first = jobs.next(None);
+        assert!(first.jobs.len() == 2 && first.end.is_none());
+        let second = jobs.next(None);
+        assert!(second.jobs.len() == 1 && matches!(second.end, Some(End::Abandoned)));
         drop(jobs);
         assert!(matches!(queue.push(lazy()), Err(AuditError::Closed)));
+    }
+
+    #[test]
+    fn a_tick_and_what_was_shed_wake_a_writer_without_work() {
+        let queue = Arc::new(Queue::default());
+        let mut jobs = Jobs::new(Arc::clone(&queue));
+        let turn = jobs.next(Some(Instant::now()));
+        assert!(turn.jobs.is_empty() && turn.shed.is_empty() && turn.end.is_none());
+        let acme: Arc<str> = Arc::from("acme");
+        queue.shed(&acme, Shed { recipients: None, count: 2, from: 5, to: 7 });
+        queue.shed(&acme, Shed { recipients: None, count: 1, from: 3, to: 4 });
+        let turn = jobs.next(None);
+        assert!(turn.jobs.is_empty());
+        let shed = &turn.shed["acme"];
+        assert_eq!((shed.count, shed.from, shed.to), (3, 3, 7));
     }
 
     #[test]

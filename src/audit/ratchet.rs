@@ -10,13 +10,16 @@
 //! The ratchet steps in every batch in which the tenant has a record. No key is ever stored, and chain keys that have
 //! stepped are gone: a running process cannot read its own past batches.
 
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use zeroize::Zeroizing;
 
+use crate::audit::body::{KeyBody, Stanza};
 use crate::audit::error::AuditError;
-use crate::audit::frame::{FRAME_HEADER_LEN, KeyBody, Stanza, TAG_LEN};
+use crate::audit::frame::{FRAME_HEADER_LEN, TAG_LEN};
 use crate::keys::{PrivateKey, PublicKey, SealError, Sealed, random};
 
 // Labels, fixed by the format.
@@ -62,7 +65,7 @@ pub(crate) fn new_data_key(
     number: u32,
     epoch: u32,
     tenant: &str,
-    recipients: &[&PublicKey],
+    recipients: &[Arc<PublicKey>],
 ) -> Result<(Chain, KeyBody), AuditError> {
     let dek = Zeroizing::new(random::bytes::<32>().map_err(SealError::from)?);
     let (info, aad) = seal_context(header_hash, number, epoch, tenant);
@@ -159,7 +162,7 @@ mod tests {
     #[test]
     fn the_reader_follows_the_writer_and_nobody_else_does() {
         let (tenant, other) = (generate(Algorithm::P256).unwrap(), generate(Algorithm::P256).unwrap());
-        let (mut writer, body) = new_data_key(&[1; 32], 2, 0, "acme", &[tenant.public()]).unwrap();
+        let (mut writer, body) = new_data_key(&[1; 32], 2, 0, "acme", &[Arc::new(tenant.public().clone())]).unwrap();
         let mut reader = open_data_key(&[1; 32], 2, 0, &body, &tenant).unwrap();
         for batch in 0..3_u8 {
             let (mut seal, mut open) = (writer.step(&[batch; 16]).unwrap(), reader.step(&[batch; 16]).unwrap());
@@ -184,7 +187,7 @@ mod tests {
     #[test]
     fn another_place_does_not_open() {
         let tenant = generate(Algorithm::X25519).unwrap();
-        let (mut writer, body) = new_data_key(&[1; 32], 1, 0, "acme", &[tenant.public()]).unwrap();
+        let (mut writer, body) = new_data_key(&[1; 32], 1, 0, "acme", &[Arc::new(tenant.public().clone())]).unwrap();
         let aad = record_aad(&[1; 32], &[0; FRAME_HEADER_LEN], 0);
         let mut text = vec![7; 64];
         let tag = writer.step(&[0; 16]).unwrap().seal(&aad, &mut text).unwrap();

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::audit::body::KeyBody;
 use crate::audit::error::AuditError;
 use crate::audit::folder::entries;
-use crate::audit::frame::{FRAME_HEADER_LEN, Frame, FrameType, KeyBody};
+use crate::audit::frame::{FRAME_HEADER_LEN, Frame, FrameType};
 use crate::audit::log::Receipt;
 use crate::audit::ratchet::{BatchKey, Chain, open_data_key, record_aad};
 use crate::audit::record;
@@ -156,7 +157,7 @@ mod tests {
         for content in [Content::Filtered, Content::Metadata] {
             let dir = tempfile::tempdir().unwrap();
             let (mut settings, keys) = settings(dir.path(), &["acme", "other"]);
-            settings.content = content;
+            settings.defaults.content = content;
             let log = AuditLog::open(&settings).unwrap();
             for record in [record("acme", "e1"), record("other", "e2"), completion("acme", "e1")] {
                 log.append(record).await.unwrap();

@@ -2,10 +2,11 @@
 
 use std::io;
 
-use crate::audit::frame::{GapBody, GapReason};
+use crate::audit::body::{GapBody, GapReason};
 use crate::audit::header::{HEADER_LEN, sha256};
 use crate::audit::scan::{self, MAX_SEGMENT, Scan, Tail};
-use crate::audit::segment::{DRAFT, number_in};
+use crate::audit::segment::number_in;
+use crate::audit::space::DRAFT;
 use crate::audit::storage::Storage;
 
 /// Extension of a torn tail that was moved aside, after the segment's whole name.

@@ -1,10 +1,11 @@
 //! Walks a segment without any key: structure, sequence, tree, signatures. Recovery, verification and reading all
 //! stand on this one walk, so they cannot disagree about what a segment holds.
 
-use crate::audit::frame::{BatchBody, COMMIT_LEN, CommitBody, FRAME_HEADER_LEN, Frame, FrameType, GapBody, KeyBody};
-use crate::audit::frame::{PAD, TAG_LEN};
+use crate::audit::body::{BatchBody, CommitBody, GapBody, KeyBody, SealBody};
+use crate::audit::frame::{COMMIT_LEN, FRAME_HEADER_LEN, Frame, FrameType, PAD, TAG_LEN};
 use crate::audit::header::{HEADER_LEN, Header, HeaderError};
 use crate::audit::merkle::Tree;
+use crate::audit::note::{Checkpoint, Note, origin};
 use crate::audit::signer;
 
 /// LIMIT: bytes of a segment file that are read into memory: the default rotation size, one batch and one largest record.
@@ -40,13 +41,13 @@ pub enum Tail {
         /// RECORD frames that can be made out.
         records: u64,
     },
-    /// Damage, and behind it a signed commit of a later batch: so this was once whole on disk.
+    /// Damage, and behind it a signed commit of a later batch: so this was once whole on disk. Or bytes behind a SEAL.
     Tampered {
         /// Where the walk ended.
         at: u64,
         /// Why.
         problem: &'static str,
-        /// The last signed commit behind it.
+        /// The last signed commit behind it; of a sealed segment, its last.
         later: Point,
     },
 }
@@ -60,6 +61,8 @@ pub struct Scan {
     pub header_hash: [u8; 32],
     /// The first commit and the last that can be reached.
     pub commits: Option<(Point, Point)>,
+    /// True if it was finished: the last commit is that of a SEAL.
+    pub sealed: bool,
     /// What follows.
     pub tail: Tail,
 }
@@ -87,6 +90,9 @@ pub fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Header, &[u8; 32], &Batc
         tree: Tree::default(),
         batch: 0,
         tenants: Vec::new(),
+        records: 0,
+        before: None,
+        sealed: false,
     };
     let mut commits: Option<(Point, Point)> = None;
     let tail = loop {
@@ -94,9 +100,13 @@ pub fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Header, &[u8; 32], &Batc
         if walk.rest().iter().all(|byte| *byte == 0) {
             break Tail::Clean;
         }
+        if let (true, Some(later)) = (walk.sealed, walk.before) {
+            break Tail::Tampered { at: end as u64, problem: "bytes behind the SEAL", later };
+        }
         match walk.batch() {
             Ok(batch) => {
                 let point = Point { end: walk.at as u64, commit: batch.commit };
+                walk.before = Some(point);
                 commits = Some((commits.map_or(point, |(first, _)| first), point));
                 visit(&header, &header_hash, &batch);
             }
@@ -110,7 +120,8 @@ pub fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Header, &[u8; 32], &Batc
             }
         }
     };
-    Ok(Scan { header, header_hash, commits, tail })
+    let sealed = walk.sealed;
+    Ok(Scan { header, header_hash, commits, sealed, tail })
 }
 
 struct Walk<'a, 'h> {
@@ -123,6 +134,10 @@ struct Walk<'a, 'h> {
     batch: u64,
     /// Epoch and next sequence number, by tenant number − 1.
     tenants: Vec<Tenant>,
+    records: u64,
+    /// The last commit.
+    before: Option<Point>,
+    sealed: bool,
 }
 
 struct Tenant {
@@ -154,12 +169,17 @@ impl<'a> Walk<'a, '_> {
         self.tree.push(first.raw);
         let mut frames = Vec::new();
         let mut records = 0_u32;
+        let mut sealed = false;
         loop {
             let frame = self.next()?;
+            if sealed && frame.header.kind != FrameType::Commit {
+                return Err("a frame behind the SEAL");
+            }
             match frame.header.kind {
                 FrameType::Commit => {
                     let commit = self.commit(&frame, records)?;
                     self.batch += 1;
+                    self.sealed = sealed;
                     return Ok(Batch { open, frames, commit });
                 }
                 FrameType::Batch => return Err("BATCH inside a batch"),
@@ -168,10 +188,12 @@ impl<'a> Walk<'a, '_> {
                     self.record(&frame)?;
                     records += 1;
                 }
-                FrameType::Gap => {
-                    GapBody::decode(frame.body).ok_or("malformed GAP")?;
+                FrameType::Gap => self.gap(&frame)?,
+                FrameType::Checkpoint => self.checkpoint(&frame)?,
+                FrameType::Seal => {
+                    self.seal(&frame)?;
+                    sealed = true;
                 }
-                FrameType::Checkpoint | FrameType::Seal => {}
             }
             self.tree.push(frame.raw);
             frames.push(frame);
@@ -223,10 +245,41 @@ impl<'a> Walk<'a, '_> {
             return Err("RECORD out of sequence");
         }
         tenant.sequence += 1;
+        self.records += 1;
         match frame.body.len().checked_sub(TAG_LEN) {
             Some(len) if len > 0 && len.is_multiple_of(PAD) => Ok(()),
             _ => Err("malformed RECORD"),
         }
+    }
+
+    fn gap(&self, frame: &Frame<'_>) -> Result<(), &'static str> {
+        GapBody::decode(frame.body).ok_or("malformed GAP")?;
+        let index = usize::try_from(frame.header.tenant).unwrap_or(usize::MAX);
+        let known = match index.checked_sub(1) {
+            None => frame.header.epoch == 0,
+            Some(index) => self.tenants.get(index).is_some_and(|tenant| tenant.epoch == frame.header.epoch),
+        };
+        if known && frame.header.sequence == 0 { Ok(()) } else { Err("GAP of an unknown tenant") }
+    }
+
+    fn checkpoint(&self, frame: &Frame<'_>) -> Result<(), &'static str> {
+        let note = std::str::from_utf8(frame.body).ok().and_then(Note::parse).ok_or("malformed CHECKPOINT")?;
+        let Point { commit, .. } = self.before.ok_or("CHECKPOINT of nothing")?;
+        let expected = Checkpoint { origin: origin(self.header), size: commit.tree_size, root: commit.root };
+        if !is_plain(frame) || note.checkpoint != expected || !note.is_signed_by(&self.header.signer) {
+            return Err("CHECKPOINT of another tree");
+        }
+        Ok(())
+    }
+
+    fn seal(&self, frame: &Frame<'_>) -> Result<(), &'static str> {
+        let seal = SealBody::decode(frame.body).filter(|_| is_plain(frame)).ok_or("malformed SEAL")?;
+        let Point { end, commit } = self.before.ok_or("SEAL of nothing")?;
+        let CommitBody { tree_size, root, .. } = commit;
+        if seal != (SealBody { size: end, records: self.records, tree_size, root }) {
+            return Err("SEAL of another tree");
+        }
+        Ok(())
     }
 }
 

@@ -3,109 +3,130 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::audit::body::{BatchBody, CommitBody, GapBody, SealBody};
 use crate::audit::error::AuditError;
-use crate::audit::frame::{self, BatchBody, COMMIT_LEN, CommitBody, FrameHeader, FrameType, GapBody, TAG_LEN};
-use crate::audit::header::{HEADER_LEN, Header};
+use crate::audit::frame::{self, COMMIT_LEN, FrameHeader, FrameType, TAG_LEN};
+use crate::audit::header::Header;
 use crate::audit::log::Receipt;
 use crate::audit::merkle::Tree;
+use crate::audit::note::{Checkpoint, origin};
 use crate::audit::ratchet::{self, BatchKey, Chain};
 use crate::audit::signer::Signer;
-use crate::audit::storage::{SegmentFile, Storage};
-use crate::keys::{PublicKey, SealError, random};
-
-/// Bytes of zeros written ahead when a segment is made: enough for the first seconds, and quick.
-const FIRST_STEP: u64 = 1 << 20;
-/// Bytes of zeros written ahead later. A sync of a file whose blocks are already written needs no journal commit.
-const STEP: u64 = 4 << 20;
-/// When fewer bytes than this are left of the zeros, an idle writer writes the next step.
-const LOW: u64 = 1 << 20;
+use crate::audit::space::{DRAFT, Space};
+use crate::audit::storage::Storage;
+use crate::keys::{Recipients, SealError, random};
 
 /// Extension of a segment.
 pub(crate) const SEGMENT: &str = ".seg";
-/// Extension of a segment that is being made: holds no record yet.
-pub(crate) const DRAFT: &str = ".new";
+/// A segment younger than this takes a tenant's new key as a new epoch; an older one is followed by a new segment. So that a
+/// thousand tenants whose keys change in one night do not make a thousand segments.
+const YOUNG: Duration = Duration::from_mins(1);
 
 /// A record on its way: padded plaintext and to whom it is sealed.
 pub(crate) struct Sealable<'a> {
     pub(crate) tenant: &'a Arc<str>,
-    pub(crate) key: &'a PublicKey,
+    pub(crate) recipients: &'a Recipients,
     pub(crate) text: &'a [u8],
+}
+
+/// A gap on its way, and whose it is.
+#[derive(Clone)]
+pub(crate) struct Gap {
+    pub(crate) body: GapBody,
+    pub(crate) tenant: Option<(Arc<str>, Arc<Recipients>)>,
 }
 
 /// A segment that is being written. After any error it must not be used again.
 pub(crate) struct Segment {
-    file: Box<dyn SegmentFile>,
+    space: Space,
     header: Header,
     header_hash: [u8; 32],
-    /// Bytes on disk and committed.
-    committed: u64,
+    committed: Committed,
     /// Bytes written since, void if the commit failed.
     pending: u64,
-    allocated: u64,
     tree: Tree,
-    /// Of what is committed.
-    root: [u8; 32],
-    /// With what is pending.
-    pending_root: [u8; 32],
     batch: u64,
+    records: u64,
     tenants: HashMap<Arc<str>, Tenant>,
     created: Instant,
     buffer: Vec<u8>,
+    /// A checkpoint of the last commit, on its way into the next batch.
+    checkpoint: Option<String>,
+}
+
+/// The state at the last commit that is on disk.
+#[derive(Clone, Copy, Default)]
+struct Committed {
+    size: u64,
+    leaves: u64,
+    root: [u8; 32],
 }
 
 struct Tenant {
     number: u32,
     epoch: u32,
     sequence: u64,
-    key_id: [u8; 32],
+    recipients: [u8; 32],
     chain: Chain,
 }
 
 impl Segment {
-    /// Makes a segment, durable and with its first commit (which holds `gaps`).
+    /// Makes a segment, durable and with its first commit (which holds `gaps`). `space`: a draft of the same name.
     ///
     /// It is made under another name and renamed when it is whole: a `.seg` file without a valid first commit was damaged.
-    pub(crate) fn create(
+    pub(crate) fn begin(
         storage: &dyn Storage,
+        space: Space,
         signer: &Signer,
         header: Header,
-        gaps: &[GapBody],
+        gaps: &[Gap],
     ) -> Result<Self, AuditError> {
         let name = file_name(&header);
-        let draft = format!("{name}{DRAFT}");
-        let failed = |error: io::Error| AuditError::storage(&error);
-        let _ = storage.remove(&draft);
-        let file = storage.create(&draft).map_err(failed)?;
         let header_hash = header.hash();
         let mut segment = Self {
-            file,
-            committed: 0,
+            space,
+            committed: Committed::default(),
             pending: 0,
-            allocated: 0,
             tree: Tree::default(),
-            root: [0; 32],
-            pending_root: [0; 32],
             batch: 0,
+            records: 0,
             tenants: HashMap::new(),
             created: Instant::now(),
             buffer: header.encode().to_vec(),
             header,
             header_hash,
+            checkpoint: None,
         };
-        segment.allocate(FIRST_STEP).map_err(failed)?;
-        segment.build(signer, gaps, &[])?;
-        segment.flush().map_err(failed)?;
-        storage.rename(&draft, &name).map_err(failed)?;
+        segment.write(signer, gaps, &[], false)?;
+        storage.rename(&format!("{name}{DRAFT}"), &name).map_err(|error| AuditError::storage(&error))?;
         Ok(segment)
     }
 
-    /// Seals the records and makes them durable: one write, one sync.
-    pub(crate) fn commit(&mut self, signer: &Signer, records: &[Sealable<'_>]) -> Result<Vec<Receipt>, AuditError> {
-        let receipts = self.build(signer, &[], records)?;
-        self.flush().map_err(|error| AuditError::storage(&error))?;
-        Ok(receipts)
+    /// Seals the records and makes them durable, with `gaps` in front: one write, one sync.
+    pub(crate) fn commit(
+        &mut self,
+        signer: &Signer,
+        gaps: &[Gap],
+        records: &[Sealable<'_>],
+    ) -> Result<Vec<Receipt>, AuditError> {
+        self.write(signer, gaps, records, false)
+    }
+
+    /// Writes the last batch: nothing may follow it, so damage to the batch before it cannot pass for a torn write.
+    pub(crate) fn seal(&mut self, signer: &Signer, gaps: &[Gap]) -> Result<(), AuditError> {
+        self.write(signer, gaps, &[], true).map(|_none| ())
+    }
+
+    /// The signed note of the last commit. It also goes into the next batch, so that the log itself says what was anchored.
+    pub(crate) fn checkpoint(&mut self, signer: &Signer) -> Result<String, AuditError> {
+        let Committed { size, leaves, root } = self.committed;
+        let checkpoint = Checkpoint { origin: origin(&self.header), size: leaves, root };
+        let time = jiff::Timestamp::now();
+        let note = checkpoint.sign(signer, &self.header, size, &format!("{time:.3}"))?;
+        self.checkpoint = Some(note.clone());
+        Ok(note)
     }
 
     pub(crate) const fn number(&self) -> u64 {
@@ -116,90 +137,104 @@ impl Segment {
     }
     /// Committed size and root: what the next segment's header says of this one.
     pub(crate) const fn point(&self) -> (u64, [u8; 32]) {
-        (self.committed, self.root)
+        (self.committed.size, self.committed.root)
+    }
+    /// Leaves of the committed tree.
+    pub(crate) const fn leaves(&self) -> u64 {
+        self.committed.leaves
     }
     /// The bytes that a failed commit left in an unknown state.
     pub(crate) const fn void(&self) -> (u64, u64) {
-        (self.committed, self.committed + self.pending)
+        (self.committed.size, self.committed.size + self.pending)
     }
-    pub(crate) fn is_due(&self, size: u64, age: std::time::Duration) -> bool {
-        self.batch > 1 && (self.committed >= size || self.created.elapsed() >= age)
+    /// When its age ends it; a segment without a record does not age.
+    pub(crate) fn ends(&self, age: Duration) -> Option<Instant> {
+        (self.records > 0).then(|| self.created + age)
+    }
+    pub(crate) fn is_due(&self, size: u64, age: Duration) -> bool {
+        self.records > 0 && (self.committed.size >= size || self.created.elapsed() >= age)
+    }
+    /// True if one of the records is for a tenant whose keys have changed since the segment began.
+    pub(crate) fn is_outdated(&self, records: &[Sealable<'_>]) -> bool {
+        let changed = |record: &Sealable<'_>| {
+            self.tenants.get(record.tenant).is_some_and(|tenant| tenant.recipients != *record.recipients.id())
+        };
+        self.created.elapsed() >= YOUNG && records.iter().any(changed)
     }
 
-    /// Writes zeros ahead, if they are running out. To be called when nobody waits. A full disk is no error as long as
-    /// nothing has to be written.
+    /// As [`Space::prepare`].
     pub(crate) fn prepare(&mut self) -> io::Result<()> {
-        if self.allocated.saturating_sub(self.committed) >= LOW {
-            return Ok(());
-        }
-        if let Err(error) = self.zero(self.allocated + STEP) {
-            tracing::warn!(%error, "audit: no space could be prepared ahead");
-        }
-        self.file.sync()
-    }
-
-    /// Ends the log: a last, empty commit, so that damage to the batch before it cannot pass for a torn write.
-    pub(crate) fn end(&mut self, signer: &Signer) -> Result<(), AuditError> {
-        self.commit(signer, &[])?;
-        self.finish().map_err(|error| AuditError::storage(&error))
+        self.space.prepare(self.committed.size)
     }
 
     /// Cuts the zeros off: nothing more will be written here.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.file.truncate(self.committed)?;
-        self.file.sync()
+        self.space.finish(self.committed.size)
     }
 
-    fn allocate(&mut self, to: u64) -> io::Result<()> {
-        self.zero(to)?;
-        self.file.sync()
-    }
-
-    fn zero(&mut self, to: u64) -> io::Result<()> {
-        const ZEROS: &[u8] = &[0; 1 << 16];
-        while self.allocated < to {
-            let len = usize::try_from(to - self.allocated).unwrap_or(ZEROS.len()).min(ZEROS.len());
-            self.file.write_at(self.allocated, ZEROS.get(..len).unwrap_or(ZEROS))?;
-            self.allocated += len as u64;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let len = self.buffer.len() as u64;
-        self.pending = len;
-        if self.committed + len > self.allocated {
-            self.allocate((self.committed + len).next_multiple_of(STEP))?;
-        }
-        self.file.write_at(self.committed, &self.buffer)?;
-        self.file.sync()?;
-        self.committed += len;
+    fn write(
+        &mut self,
+        signer: &Signer,
+        gaps: &[Gap],
+        records: &[Sealable<'_>],
+        seal: bool,
+    ) -> Result<Vec<Receipt>, AuditError> {
+        let (receipts, root) = self.build(signer, gaps, records, seal)?;
+        self.pending = self.buffer.len() as u64;
+        self.space.write(self.committed.size, &self.buffer).map_err(|error| AuditError::storage(&error))?;
+        self.committed = Committed { size: self.committed.size + self.pending, leaves: self.tree.size(), root };
         self.pending = 0;
-        self.root = self.pending_root;
         self.buffer.clear();
-        Ok(())
+        Ok(receipts)
     }
 
     /// Appends a batch to the buffer.
     fn build(
         &mut self,
         signer: &Signer,
-        gaps: &[GapBody],
+        gaps: &[Gap],
         records: &[Sealable<'_>],
-    ) -> Result<Vec<Receipt>, AuditError> {
+        seal: bool,
+    ) -> Result<(Vec<Receipt>, [u8; 32]), AuditError> {
         let batch = BatchBody { number: self.batch, random: random::bytes().map_err(SealError::from)? };
         self.batch += 1;
-        self.push(&FrameHeader::plain(FrameType::Batch, frame::body_len(frame::BATCH_LEN)), &batch.encode());
-        for gap in gaps {
-            self.push(&FrameHeader::plain(FrameType::Gap, frame::body_len(frame::GAP_LEN)), &gap.encode());
+        self.push_plain(FrameType::Batch, &batch.encode());
+        if let Some(note) = self.checkpoint.take() {
+            self.push_plain(FrameType::Checkpoint, note.as_bytes());
         }
         let mut keys: HashMap<u32, BatchKey> = HashMap::new();
+        for gap in gaps {
+            self.gap(gap, &mut keys)?;
+        }
         let mut receipts = Vec::with_capacity(records.len());
         for record in records {
             receipts.push(self.record(&batch, record, &mut keys)?);
         }
-        self.close(signer, batch.number, records.len())?;
-        Ok(receipts)
+        self.records += records.len() as u64;
+        if seal {
+            let Committed { size, leaves, root } = self.committed;
+            let body = SealBody { size, records: self.records, tree_size: leaves, root };
+            self.push_plain(FrameType::Seal, &body.encode());
+        }
+        let root = self.close(signer, batch.number, records.len())?;
+        Ok((receipts, root))
+    }
+
+    fn push_plain(&mut self, kind: FrameType, body: &[u8]) {
+        self.push(&FrameHeader::plain(kind, frame::body_len(body.len())), body);
+    }
+
+    fn gap(&mut self, gap: &Gap, keys: &mut HashMap<u32, BatchKey>) -> Result<(), AuditError> {
+        let body = gap.body.encode();
+        let mut header = FrameHeader::plain(FrameType::Gap, frame::body_len(body.len()));
+        if let Some((tenant, recipients)) = &gap.tenant {
+            self.introduce(tenant, recipients, keys)?;
+            if let Some(tenant) = self.tenants.get(tenant) {
+                (header.tenant, header.epoch) = (tenant.number, tenant.epoch);
+            }
+        }
+        self.push(&header, &body);
+        Ok(())
     }
 
     fn push(&mut self, header: &FrameHeader, body: &[u8]) {
@@ -214,7 +249,7 @@ impl Segment {
         record: &Sealable<'_>,
         keys: &mut HashMap<u32, BatchKey>,
     ) -> Result<Receipt, AuditError> {
-        self.introduce(record, keys)?;
+        self.introduce(record.tenant, record.recipients, keys)?;
         let unknown = || AuditError::Seal("no data key".to_owned());
         let tenant = self.tenants.get_mut(record.tenant).ok_or_else(unknown)?;
         let key = match keys.entry(tenant.number) {
@@ -241,32 +276,37 @@ impl Segment {
         Ok(Receipt { segment: self.header.segment, batch: batch.number, sequence: header.sequence })
     }
 
-    /// Gives the tenant a data key if it has none in this segment, or if its public key has changed.
-    fn introduce(&mut self, record: &Sealable<'_>, keys: &mut HashMap<u32, BatchKey>) -> Result<(), AuditError> {
+    /// Gives the tenant a data key if it has none in this segment, or if its recipients have changed.
+    fn introduce(
+        &mut self,
+        name: &Arc<str>,
+        recipients: &Recipients,
+        keys: &mut HashMap<u32, BatchKey>,
+    ) -> Result<(), AuditError> {
         let next = frame::body_len(self.tenants.len()) + 1;
-        let (number, epoch, sequence) = match self.tenants.get(record.tenant) {
-            Some(tenant) if tenant.key_id == *record.key.id() => return Ok(()),
+        let (number, epoch, sequence) = match self.tenants.get(name) {
+            Some(tenant) if tenant.recipients == *recipients.id() => return Ok(()),
             Some(tenant) => (tenant.number, tenant.epoch + 1, tenant.sequence),
             None => (next, 0, 0),
         };
-        let (chain, body) = ratchet::new_data_key(&self.header_hash, number, epoch, record.tenant, &[record.key])?;
+        let (chain, body) = ratchet::new_data_key(&self.header_hash, number, epoch, name, recipients.keys())?;
         let body = body.encode();
         let len = frame::body_len(body.len());
         self.push(&FrameHeader { len, kind: FrameType::Key, tenant: number, epoch, sequence: 0 }, &body);
         keys.remove(&number);
-        let tenant = Tenant { number, epoch, sequence, key_id: *record.key.id(), chain };
-        self.tenants.insert(Arc::clone(record.tenant), tenant);
+        let tenant = Tenant { number, epoch, sequence, recipients: *recipients.id(), chain };
+        self.tenants.insert(Arc::clone(name), tenant);
         Ok(())
     }
 
-    fn close(&mut self, signer: &Signer, batch: u64, records: usize) -> Result<(), AuditError> {
-        self.pending_root = self.tree.root();
+    fn close(&mut self, signer: &Signer, batch: u64, records: usize) -> Result<[u8; 32], AuditError> {
+        let root = self.tree.root();
         let commit = CommitBody {
             batch,
             records: frame::body_len(records),
             time_ms: now_ms(),
             tree_size: self.tree.size(),
-            root: self.pending_root,
+            root,
         };
         let body = commit.encode();
         let head = FrameHeader::plain(FrameType::Commit, frame::body_len(COMMIT_LEN)).encode();
@@ -274,8 +314,7 @@ impl Segment {
         self.buffer.extend_from_slice(&head);
         self.buffer.extend_from_slice(&body);
         self.buffer.extend_from_slice(&signature);
-        debug_assert!(self.buffer.len() >= HEADER_LEN || self.committed > 0, "the header goes out with batch 0");
-        Ok(())
+        Ok(root)
     }
 }
 

@@ -81,15 +81,24 @@ impl Signer {
         &self.public
     }
 
+    /// Signs the text of a note. No message of [`sign`](Self::sign) is such a text: those hold a zero byte.
+    pub(crate) fn sign_note(&self, text: &[u8]) -> Result<[u8; SIGNATURE_LEN], AuditError> {
+        self.sign_bytes(text)
+    }
+
+    fn sign_bytes(&self, message: &[u8]) -> Result<[u8; SIGNATURE_LEN], AuditError> {
+        let failed = || AuditError::Seal("signing failed".to_owned());
+        let signature = self.pair.try_sign(message).map_err(|_| failed())?;
+        <[u8; SIGNATURE_LEN]>::try_from(signature.as_ref()).map_err(|_| failed())
+    }
+
     pub(crate) fn sign(
         &self,
         header_hash: &[u8; 32],
         frame: &[u8; FRAME_HEADER_LEN],
         commit: &[u8],
     ) -> Result<[u8; SIGNATURE_LEN], AuditError> {
-        let failed = || AuditError::Seal("signing failed".to_owned());
-        let signature = self.pair.try_sign(&message(header_hash, frame, commit)).map_err(|_| failed())?;
-        <[u8; SIGNATURE_LEN]>::try_from(signature.as_ref()).map_err(|_| failed())
+        self.sign_bytes(&message(header_hash, frame, commit))
     }
 }
 
@@ -107,6 +116,11 @@ pub(crate) fn verify(
     signature: &[u8; SIGNATURE_LEN],
 ) -> bool {
     UnparsedPublicKey::new(&ED25519, public).verify(&message(header_hash, frame, commit), signature).is_ok()
+}
+
+/// True if `signature` is `public`'s over the text of a note.
+pub(crate) fn verify_note(public: &[u8; 32], text: &[u8], signature: &[u8; SIGNATURE_LEN]) -> bool {
+    UnparsedPublicKey::new(&ED25519, public).verify(text, signature).is_ok()
 }
 
 #[cfg(test)]

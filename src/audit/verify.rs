@@ -1,23 +1,31 @@
-//! Verification without any decryption key: checksums, sequence, tree, signatures, the chain of segments, gaps.
+//! Verification without any decryption key: checksums, sequence, tree, signatures, the chain of segments, gaps, anchors, shredding.
+
+mod anchored;
+mod segment;
+mod shredded;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::audit::error::AuditError;
 use crate::audit::folder::{Entry, entries, is_live};
-use crate::audit::frame::{FrameType, GapBody, GapReason, KeyBody};
-use crate::audit::header::Header;
-use crate::audit::scan::{self, Scan, Tail};
-use crate::keys::pair::hex;
+
+use anchored::Anchored;
+use segment::Checked;
+use shredded::Shredded;
 
 /// What is wrong, with the exit code of `audit verify`. In order of weight: the heaviest decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
+    /// Intact, but records of a tenant can be read by nobody any more: their keys were shredded.
+    Shredded,
     /// A gap is declared, or an unfinished write is about to be: nothing acknowledged is missing.
     Gap,
+    /// Shorter than an anchor says.
+    Truncated,
     /// A segment is missing.
     Missing,
     /// Signed by a key that is not trusted.
@@ -27,13 +35,15 @@ pub enum Code {
 }
 
 impl Code {
-    /// The exit code (0: intact; 2: truncated behind an anchor and 6: shredded come with anchors and shredding).
+    /// The exit code (0: intact).
     #[must_use]
     pub const fn exit(self) -> u8 {
         match self {
+            Self::Truncated => 2,
             Self::Tampered => 3,
             Self::Missing => 4,
             Self::UnknownSigner => 5,
+            Self::Shredded => 6,
             Self::Gap => 7,
         }
     }
@@ -63,6 +73,8 @@ pub struct SegmentReport {
     pub created_ms: u64,
     /// When its last batch was committed.
     pub last_ms: u64,
+    /// True if it was finished by a SEAL.
+    pub sealed: bool,
     /// Committed size in bytes.
     pub bytes: u64,
     /// Batches.
@@ -102,15 +114,27 @@ impl Verification {
     }
 }
 
-/// Verifies the log in `dir`. `signers` are the trusted public keys; if there are none, `DIR/signer.pub`, and without
-/// that file the first segment's signer.
+/// What the log is held against.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// Trusted signers; if there are none, `DIR/signer.pub`, and without that file the first segment's signer.
+    pub signers: Vec<[u8; 32]>,
+    /// Texts of anchors: notes, one behind the other.
+    pub anchors: Vec<String>,
+    /// Folders with tombstones of shredded keys, beside the log's own.
+    pub keys: Vec<PathBuf>,
+}
+
+/// Verifies the log in `dir`.
 ///
 /// # Errors
-/// [`AuditError::Open`] if the folder cannot be read. Whatever is in its files is a problem, not an error.
-pub fn verify(dir: &Path, signers: &[[u8; 32]]) -> Result<Verification, AuditError> {
+/// [`AuditError::Open`] if a folder cannot be read. Whatever is in its files is a problem, not an error.
+pub fn verify(dir: &Path, evidence: &Evidence) -> Result<Verification, AuditError> {
     let mut result = Verification { live: is_live(dir), ..Verification::default() };
+    let mut shredded = Shredded::new(dir, &evidence.keys)?;
     let entries = entries(dir)?;
-    let trusted = trusted(dir, signers, &entries);
+    let trusted = trusted(dir, &evidence.signers, &entries);
+    let mut anchored = Anchored::new(&evidence.anchors, &trusted, &mut result);
     let mut expected = 1;
     let mut checked: Option<Checked> = None;
     for (at, entry) in entries.iter().enumerate() {
@@ -122,12 +146,15 @@ pub fn verify(dir: &Path, signers: &[[u8; 32]]) -> Result<Verification, AuditErr
             result.add(Code::Missing, expected, missing);
         }
         expected = entry.number + 1;
-        let current = check(entry, &trusted, at + 1 == entries.len(), &mut result);
+        let is_last = at + 1 == entries.len();
+        let current = segment::check(entry, &trusted, is_last, &mut anchored, &mut shredded, &mut result);
         if let Some(previous) = checked.take() {
             previous.judge_rest(current.as_ref(), &mut result);
         }
         checked = current;
     }
+    anchored.judge_absent(expected, &mut result);
+    shredded.judge(&mut result);
     Ok(result)
 }
 
@@ -152,165 +179,4 @@ fn trusted(dir: &Path, signers: &[[u8; 32]], entries: &[Entry]) -> Vec<[u8; 32]>
     let file = std::fs::read_to_string(dir.join("signer.pub")).ok().and_then(|text| parse_signer(&text));
     let first = || entries.iter().find_map(|entry| entry.header.as_ref().ok()).map(|header| header.signer);
     file.or_else(first).into_iter().collect()
-}
-
-/// What the check of the next segment needs of the one before.
-struct Checked {
-    number: u64,
-    name: String,
-    /// Where the bytes begin that the successor does not vouch for, if any of them is not zero.
-    void_from: Option<u64>,
-    gaps: Vec<GapBody>,
-}
-
-impl Checked {
-    /// Bytes behind the vouched end must be declared void by the successor.
-    fn judge_rest(&self, successor: Option<&Self>, result: &mut Verification) {
-        let Some(from) = self.void_from else {
-            return;
-        };
-        let declares = |gap: &GapBody| gap.segment == self.number && gap.from == from;
-        if !successor.is_some_and(|next| next.gaps.iter().any(declares)) {
-            let message = format!("{}: bytes from {from} on belong to no declared gap", self.name);
-            result.add(Code::Tampered, self.number, message);
-        }
-    }
-}
-
-fn check(entry: &Entry, trusted: &[[u8; 32]], is_last: bool, result: &mut Verification) -> Option<Checked> {
-    let (number, name) = (entry.number, &entry.name);
-    let (bytes, rest) = match entry.read() {
-        Ok(read) => read,
-        Err(error) => {
-            result.add(Code::Tampered, number, format!("{name}: {error}"));
-            return None;
-        }
-    };
-    let mut contents = Contents::default();
-    let scan = match scan::scan(&bytes, |_, _, batch| contents.add(batch)) {
-        Ok(scan) => scan,
-        Err(problem) => {
-            result.add(Code::Tampered, number, format!("{name}: {problem}"));
-            return None;
-        }
-    };
-    if scan.header.segment != number {
-        let message = format!("{name}: the header says segment {}", scan.header.segment);
-        result.add(Code::Tampered, number, message);
-    }
-    if !trusted.contains(&scan.header.signer) {
-        let message = format!("{name}: signed by unknown key {}", hex(&scan.header.signer));
-        result.add(Code::UnknownSigner, number, message);
-    }
-    if number == 1 && (scan.header.previous_size, scan.header.previous_root) != (0, [0; 32]) {
-        result.add(Code::Tampered, number, format!("{name}: the first segment names a predecessor"));
-    }
-    check_tail(entry, &scan, is_last, result);
-    for gap in &contents.gaps {
-        result.add(Code::Gap, number, format!("{name}: {}", describe(gap)));
-    }
-    result.segments.push(contents.report(name, &scan.header, &scan));
-    let void_from = rest.iter().any(|byte| *byte != 0).then_some(bytes.len() as u64);
-    Some(Checked { number, name: name.clone(), void_from, gaps: contents.gaps })
-}
-
-fn check_tail(entry: &Entry, scan: &Scan, is_last: bool, result: &mut Verification) {
-    let (number, name) = (entry.number, &entry.name);
-    let Some((_, last)) = scan.commits else {
-        result.add(Code::Tampered, number, format!("{name}: no valid first commit"));
-        return;
-    };
-    match scan.tail {
-        Tail::Clean => {}
-        Tail::Tampered { at, problem, .. } => {
-            let message = format!("{name}, byte {at}: {problem} (a later commit is signed, so this was whole once)");
-            result.add(Code::Tampered, number, message);
-            return;
-        }
-        Tail::Torn { .. } if is_last && result.live => {}
-        Tail::Torn { records } if is_last => {
-            let message = format!(
-                "{name}: {records} record(s) behind the last commit (byte {}) were never committed; \
-                 the next start will move them aside and declare a gap",
-                last.end
-            );
-            result.add(Code::Gap, number, message);
-        }
-        Tail::Torn { .. } => {
-            let message = format!("{name}, byte {}: damaged in a part that its successor vouches for", last.end);
-            result.add(Code::Tampered, number, message);
-            return;
-        }
-    }
-    if let Some((size, root)) = entry.vouched
-        && (size, root) != (last.end, last.commit.root)
-    {
-        let message = format!("{name}: ends at byte {} with another root than its successor says ({size})", last.end);
-        result.add(Code::Tampered, number, message);
-    }
-}
-
-fn describe(gap: &GapBody) -> String {
-    let GapBody { segment, count, from, to, .. } = gap;
-    match gap.reason {
-        GapReason::Torn => format!(
-            "gap: segment {segment}, bytes {from} to {to} were torn by a crash ({count} unacknowledged record(s) seen)"
-        ),
-        GapReason::Poisoned => {
-            format!(
-                "gap: segment {segment}, bytes {from} to {to} are void after a failed sync; the records follow here"
-            )
-        }
-        GapReason::Shed => format!("gap: {count} record(s) were shed by configuration"),
-    }
-}
-
-/// What was seen in the committed batches.
-#[derive(Default)]
-struct Contents {
-    gaps: Vec<GapBody>,
-    /// By tenant number − 1: name and records.
-    tenants: Vec<(String, u64)>,
-    records: u64,
-    batches: u64,
-}
-
-impl Contents {
-    fn add(&mut self, batch: &scan::Batch<'_>) {
-        self.batches += 1;
-        self.records += u64::from(batch.commit.records);
-        for frame in &batch.frames {
-            match frame.header.kind {
-                FrameType::Gap => self.gaps.extend(GapBody::decode(frame.body)),
-                FrameType::Key if frame.header.epoch == 0 => {
-                    self.tenants.extend(KeyBody::decode(frame.body).map(|key| (key.tenant, 0)));
-                }
-                FrameType::Record => {
-                    let index = usize::try_from(frame.header.tenant).unwrap_or_default().wrapping_sub(1);
-                    if let Some((_, records)) = self.tenants.get_mut(index) {
-                        *records += 1;
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn report(&self, file: &str, header: &Header, scan: &Scan) -> SegmentReport {
-        let last = scan.commits.map(|(_, last)| last.commit);
-        SegmentReport {
-            file: file.to_owned(),
-            segment: header.segment,
-            pod: header.pod_name(),
-            created_ms: header.created_ms,
-            last_ms: last.map_or(header.created_ms, |commit| commit.time_ms),
-            bytes: scan.end(),
-            batches: self.batches,
-            records: self.records,
-            tenants: self.tenants.iter().cloned().collect(),
-            tree_size: last.map_or(0, |commit| commit.tree_size),
-            root: last.map_or_else(String::new, |commit| hex(&commit.root)),
-            signer: hex(&header.signer),
-        }
-    }
 }

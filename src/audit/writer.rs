@@ -4,14 +4,17 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::audit::anchor::Anchors;
+use crate::audit::body::{GapBody, GapReason};
 use crate::audit::error::AuditError;
-use crate::audit::frame::{GapBody, GapReason};
 use crate::audit::header::{Header, POD_LEN};
 use crate::audit::log::Receipt;
 use crate::audit::queue::{End, Job, Jobs};
 use crate::audit::recover::Continuation;
-use crate::audit::segment::{Sealable, Segment, now_ms};
+use crate::audit::segment::{Gap, Sealable, Segment, file_name, now_ms};
+use crate::audit::shed::{self, AllShed, Shed};
 use crate::audit::signer::Signer;
+use crate::audit::space::{DRAFT, Space};
 use crate::audit::storage::Storage;
 
 /// How long to leave a broken disk alone before the next try. Records in between are refused at once.
@@ -19,16 +22,28 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// The writer's state; lives on its thread.
 pub(crate) struct Writer {
-    storage: Arc<dyn Storage>,
-    signer: Signer,
-    pod: [u8; POD_LEN],
-    boot: [u8; 16],
+    maker: Maker,
     size: u64,
     age: Duration,
     state: State,
     next_rotation: Instant,
+    /// Not written and not declared yet.
+    shed: AllShed,
+    anchors: Anchors,
+    interval: Duration,
+    /// Leaves of the open segment at its last checkpoint.
+    covered: u64,
+    next_checkpoint: Instant,
     /// The claim on the folder. INVARIANT: last, so that it is let go after the segment's file is closed.
     _lock: Box<dyn Any + Send>,
+}
+
+/// What every segment of this process shares.
+struct Maker {
+    storage: Arc<dyn Storage>,
+    signer: Signer,
+    pod: [u8; POD_LEN],
+    boot: [u8; 16],
 }
 
 enum State {
@@ -41,6 +56,36 @@ enum State {
     },
 }
 
+impl Maker {
+    fn header(&self, next: &Continuation) -> Header {
+        Header {
+            segment: next.number,
+            previous_size: next.previous_size,
+            previous_root: next.previous_root,
+            created_ms: now_ms(),
+            boot: self.boot,
+            signer: *self.signer.public(),
+            pod: self.pod,
+        }
+    }
+
+    /// Space for the segment of this number.
+    fn draft(&self, number: u64) -> Result<Space, AuditError> {
+        let header = self.header(&Continuation { number, ..Continuation::default() });
+        Space::draft(self.storage.as_ref(), &file_name(&header)).map_err(|error| AuditError::storage(&error))
+    }
+
+    fn begin(&self, space: Space, next: &Continuation) -> Result<Box<Segment>, AuditError> {
+        let gap = |body: &GapBody| Gap { body: *body, tenant: None };
+        let gaps: Vec<Gap> = next.gaps.iter().map(gap).collect();
+        Segment::begin(self.storage.as_ref(), space, &self.signer, self.header(next), &gaps).map(Box::new)
+    }
+
+    fn create(&self, next: &Continuation) -> Result<Box<Segment>, AuditError> {
+        self.begin(self.draft(next.number)?, next)
+    }
+}
+
 impl Writer {
     /// Opens a new segment that continues what recovery found.
     pub(crate) fn start(
@@ -48,6 +93,7 @@ impl Writer {
         signer: Signer,
         settings: &crate::audit::Settings,
         next: &Continuation,
+        anchors: Anchors,
         lock: Box<dyn Any + Send>,
     ) -> Result<Self, AuditError> {
         let mut pod = [0; POD_LEN];
@@ -55,16 +101,19 @@ impl Writer {
             *to = from;
         }
         let boot = crate::keys::random::bytes().map_err(|error| AuditError::Seal(error.to_string()))?;
-        let segment = create(storage.as_ref(), &signer, pod, boot, next)?;
+        let maker = Maker { storage, signer, pod, boot };
+        let segment = maker.create(next)?;
         Ok(Self {
-            storage,
-            signer,
-            pod,
-            boot,
+            maker,
             size: settings.segment_bytes,
             age: settings.segment_age,
-            state: State::Open(Box::new(segment)),
+            covered: segment.leaves(),
+            state: State::Open(segment),
             next_rotation: Instant::now(),
+            shed: AllShed::new(),
+            anchors,
+            interval: settings.checkpoint_interval,
+            next_checkpoint: Instant::now() + settings.checkpoint_interval,
             _lock: lock,
         })
     }
@@ -72,9 +121,14 @@ impl Writer {
     /// Writes until every sender is gone or the log is closed.
     pub(crate) fn run(mut self, mut jobs: Jobs) {
         loop {
-            let (batch, end) = jobs.next();
-            self.answer(batch);
-            match end {
+            let turn = jobs.next(self.tick());
+            for (tenant, shed) in turn.shed {
+                metrics::counter!("sidewall_audit_shed_total").increment(shed.count);
+                shed.add_to(&mut self.shed, &tenant);
+            }
+            let idle = turn.jobs.is_empty();
+            self.answer(turn.jobs);
+            match turn.end {
                 Some(End::Closed(reply)) => {
                     let result = self.finish();
                     // SECURITY: whoever awaited the close may start the next writer: let go of the folder first.
@@ -87,18 +141,38 @@ impl Writer {
                     let _ = self.finish();
                     return;
                 }
-                None => self.prepare(),
+                None => {
+                    if idle {
+                        self.rotate_if_due(&[]);
+                    }
+                    self.prepare();
+                    self.checkpoint_if_due();
+                }
+            }
+        }
+    }
+
+    /// When there is something to do though nothing comes.
+    fn tick(&self) -> Option<Instant> {
+        match &self.state {
+            State::Broken { retry, .. } => (!self.shed.is_empty()).then_some(*retry),
+            State::Open(segment) => {
+                let ends = segment.ends(self.age).map(|ends| ends.max(self.next_rotation));
+                let note = (segment.leaves() > self.covered).then_some(self.next_checkpoint);
+                [ends, note].into_iter().flatten().min()
             }
         }
     }
 
     fn answer(&mut self, batch: Vec<Job>) {
-        if batch.is_empty() {
+        if batch.is_empty() && self.shed.is_empty() {
             return;
         }
         let start = Instant::now();
-        let sealable: Vec<Sealable<'_>> =
-            batch.iter().map(|job| Sealable { tenant: &job.tenant, key: &job.key, text: &job.text }).collect();
+        let sealable: Vec<Sealable<'_>> = batch
+            .iter()
+            .map(|job| Sealable { tenant: &job.tenant, recipients: &job.recipients, text: &job.text })
+            .collect();
         let result = self.commit(&sealable);
         metrics::histogram!("sidewall_audit_commit_seconds").record(start.elapsed());
         match result {
@@ -111,7 +185,12 @@ impl Writer {
             }
             Err(error) => {
                 for job in batch {
-                    let _ = job.reply.send(Err(error.clone()));
+                    let Job { tenant, recipients, reply, .. } = job;
+                    if reply.send(Err(error.clone())).is_err() {
+                        // Nobody waits, so no exchange was held back.
+                        metrics::counter!("sidewall_audit_shed_total").increment(1);
+                        Shed::one(Some(recipients)).add_to(&mut self.shed, &tenant);
+                    }
                 }
             }
         }
@@ -119,10 +198,14 @@ impl Writer {
 
     /// Commits to the open segment; if that fails, once more to a new one; then not at all.
     fn commit(&mut self, records: &[Sealable<'_>]) -> Result<Vec<Receipt>, AuditError> {
-        self.rotate_if_due();
+        self.rotate_if_due(records);
+        let gaps = shed::gaps(&self.shed);
         match &mut self.state {
-            State::Open(segment) => match segment.commit(&self.signer, records) {
-                Ok(receipts) => return Ok(receipts),
+            State::Open(segment) => match segment.commit(&self.maker.signer, &gaps, records) {
+                Ok(receipts) => {
+                    self.shed.clear();
+                    return Ok(receipts);
+                }
                 Err(error) => self.poison(error),
             },
             State::Broken { retry, error, .. } if *retry > Instant::now() => return Err(error.clone()),
@@ -132,11 +215,14 @@ impl Writer {
         let State::Open(segment) = &mut self.state else {
             return Err(AuditError::Closed);
         };
-        let result = segment.commit(&self.signer, records);
-        if let Err(error) = &result {
-            self.poison(error.clone());
-            if let State::Broken { retry, .. } = &mut self.state {
-                *retry = Instant::now() + RETRY;
+        let result = segment.commit(&self.maker.signer, &gaps, records);
+        match &result {
+            Ok(_) => self.shed.clear(),
+            Err(error) => {
+                self.poison(error.clone());
+                if let State::Broken { retry, .. } = &mut self.state {
+                    *retry = Instant::now() + RETRY;
+                }
             }
         }
         result
@@ -155,7 +241,7 @@ impl Writer {
         let (reason, number) = (GapReason::Poisoned, segment.number());
         let gap = GapBody { reason, segment: number, count: 0, from, to, hash: [0; 32] };
         // Best effort: if the void bytes can be cut off, readers need not skip them.
-        let _ = self.storage.open(&segment.name()).and_then(|mut file| file.truncate(from));
+        let _ = self.maker.storage.open(&segment.name()).and_then(|mut file| file.truncate(from));
         let next = Continuation { number: number + 1, previous_size, previous_root, gaps: vec![gap], tampered: None };
         self.state = State::Broken { next, retry: Instant::now(), error };
     }
@@ -164,10 +250,10 @@ impl Writer {
         let State::Broken { next, retry, error } = &mut self.state else {
             return Ok(());
         };
-        match create(self.storage.as_ref(), &self.signer, self.pod, self.boot, next) {
+        match self.maker.create(next) {
             Ok(segment) => {
                 tracing::warn!(segment = segment.number(), "audit: writing again, in a new segment");
-                self.state = State::Open(Box::new(segment));
+                self.open(segment);
                 Ok(())
             }
             Err(failed) => {
@@ -177,27 +263,45 @@ impl Writer {
         }
     }
 
-    /// Goes on in a new segment when the open one is large or old enough. If that fails, the open one still serves.
-    fn rotate_if_due(&mut self) {
+    fn open(&mut self, segment: Box<Segment>) {
+        self.covered = segment.leaves();
+        self.state = State::Open(segment);
+    }
+
+    /// Goes on in a new segment when the open one is large or old enough, or holds other keys than these records'. If there is no
+    /// room for a new one, the open one still serves.
+    fn rotate_if_due(&mut self, records: &[Sealable<'_>]) {
         let State::Open(segment) = &mut self.state else {
             return;
         };
-        if !segment.is_due(self.size, self.age) || self.next_rotation > Instant::now() {
+        let due = segment.is_due(self.size, self.age) || segment.is_outdated(records);
+        if !due || self.next_rotation > Instant::now() {
             return;
         }
-        let (previous_size, previous_root) = segment.point();
-        let next =
-            Continuation { number: segment.number() + 1, previous_size, previous_root, ..Continuation::default() };
-        match create(self.storage.as_ref(), &self.signer, self.pod, self.boot, &next) {
-            Ok(new) => {
-                // The successor names this one's size, so zeros left behind by a failure here are harmless.
-                let _ = segment.finish();
-                **segment = new;
-            }
+        let number = segment.number() + 1;
+        let space = match self.maker.draft(number) {
+            Ok(space) => space,
             Err(error) => {
                 self.next_rotation = Instant::now() + RETRY;
                 tracing::warn!(%error, "audit: no new segment could be made; writing on in the old one");
+                return;
             }
+        };
+        if let Err(error) = segment.seal(&self.maker.signer, &[]) {
+            drop(space);
+            let name = self.maker.header(&Continuation { number, ..Continuation::default() });
+            let _ = self.maker.storage.remove(&format!("{}{DRAFT}", file_name(&name)));
+            self.poison(error);
+            return;
+        }
+        let (previous_size, previous_root) = segment.point();
+        let next = Continuation { number, previous_size, previous_root, ..Continuation::default() };
+        // The successor names this one's size, so zeros left behind by a failure here are harmless.
+        let _ = segment.finish();
+        self.checkpoint();
+        match self.maker.begin(space, &next) {
+            Ok(new) => self.open(new),
+            Err(error) => self.state = State::Broken { next, retry: Instant::now(), error },
         }
     }
 
@@ -209,29 +313,41 @@ impl Writer {
         }
     }
 
-    fn finish(&mut self) -> Result<(), AuditError> {
-        match &mut self.state {
-            State::Open(segment) => segment.end(&self.signer),
-            State::Broken { error, .. } => Err(error.clone()),
+    fn checkpoint_if_due(&mut self) {
+        let now = Instant::now();
+        let State::Open(segment) = &self.state else { return };
+        if segment.leaves() == self.covered {
+            // Nothing new: the interval counts from the next commit.
+            self.next_checkpoint = now + self.interval;
+        } else if self.next_checkpoint <= now {
+            self.checkpoint();
         }
     }
-}
 
-fn create(
-    storage: &dyn Storage,
-    signer: &Signer,
-    pod: [u8; POD_LEN],
-    boot: [u8; 16],
-    next: &Continuation,
-) -> Result<Segment, AuditError> {
-    let header = Header {
-        segment: next.number,
-        previous_size: next.previous_size,
-        previous_root: next.previous_root,
-        created_ms: now_ms(),
-        boot,
-        signer: *signer.public(),
-        pod,
-    };
-    Segment::create(storage, signer, header, &next.gaps)
+    /// Leaves a checkpoint of the open segment for the anchors.
+    fn checkpoint(&mut self) {
+        let State::Open(segment) = &mut self.state else { return };
+        match segment.checkpoint(&self.maker.signer) {
+            Ok(note) => self.anchors.leave(segment.number(), &note),
+            Err(error) => tracing::warn!(%error, "audit: no checkpoint could be made"),
+        }
+        self.covered = segment.leaves();
+        self.next_checkpoint = Instant::now() + self.interval;
+    }
+
+    fn finish(&mut self) -> Result<(), AuditError> {
+        let gaps = shed::gaps(&self.shed);
+        let result = match &mut self.state {
+            State::Open(segment) => {
+                let sealed = segment.seal(&self.maker.signer, &gaps);
+                sealed.and_then(|()| segment.finish().map_err(|error| AuditError::storage(&error)))
+            }
+            State::Broken { error, .. } => Err(error.clone()),
+        };
+        if result.is_ok() {
+            self.checkpoint();
+        }
+        self.anchors.end();
+        result
+    }
 }

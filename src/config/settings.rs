@@ -1,5 +1,6 @@
 //! What the program uses: plain settings, resolved and checked. Every default and limit is a constant with its reason.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use crate::secret::Sensitive;
 
+pub use crate::audit::Durability;
 pub use crate::identity::settings::{IdentitySettings, VirtualKey};
 
 /// Where callers connect by default: loopback, because a sidecar serves its own pod.
@@ -217,13 +219,6 @@ pub struct RulesetSettings {
     pub paths: Vec<PathBuf>,
 }
 
-/// When a record counts as written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// The admission record is on disk before the first byte of model output leaves.
-    Strict,
-}
-
 /// What a record holds beside metadata and findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditContent {
@@ -231,6 +226,8 @@ pub enum AuditContent {
     Metadata,
     /// Prompt and completion after redaction.
     Filtered,
+    /// The same, with a pseudonym of its own for every value that was found, not only for those that were replaced.
+    Pseudonyms,
 }
 
 /// `[audit]`.
@@ -240,8 +237,36 @@ pub struct AuditSettings {
     pub dir: PathBuf,
     /// Folder of tenants' public keys, as `keys new` makes it.
     pub keys: PathBuf,
+    /// For every tenant that `tenants` does not name.
+    pub defaults: AuditTenant,
+    /// `[[audit.tenant]]`, by name.
+    pub tenants: BTreeMap<Arc<str>, AuditTenant>,
+    /// A larger segment is followed by a new one.
+    pub segment_bytes: u64,
+    /// An older one too.
+    pub segment_age: Duration,
+    /// Files that checkpoints are appended to.
+    pub anchors: Vec<PathBuf>,
+    /// Shortest time between two checkpoints.
+    pub checkpoint_interval: Duration,
+}
+
+/// What is kept of a tenant's exchanges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditTenant {
     /// When a record counts as written.
     pub durability: Durability,
-    /// What a record holds.
+    /// What it holds.
     pub content: AuditContent,
+    /// Public keys that open it beside the tenant's own.
+    pub auditors: Vec<PathBuf>,
 }
+
+/// 64 MiB a segment: a day of a busy pod in some dozens of files.
+pub const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
+/// LIMIT: readers hold one segment in memory, at most 256 MiB; a segment may pass its size by one batch with the largest records.
+pub const MAX_SEGMENT_BYTES: u64 = 128 << 20;
+/// 15 minutes a segment: so much is not shipped yet when a pod is lost with its disk.
+pub const DEFAULT_SEGMENT_AGE: Duration = Duration::from_mins(15);
+/// 60 s between checkpoints: so much can be cut off unseen by who holds the pod and its key.
+pub const DEFAULT_CHECKPOINT_INTERVAL: Duration = Duration::from_mins(1);

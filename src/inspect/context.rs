@@ -31,6 +31,9 @@ pub(super) struct Context {
 /// The prefix of an injection finding's kind.
 const INJECTION: &str = "injection.";
 
+/// The prefix of kinds whose values may have pseudonyms.
+const PERSONAL: &str = "pii.";
+
 /// Refusal codes by prefix of the kind that decided.
 const CODES: [(&str, RefusalCode); 4] = [
     (INJECTION, RefusalCode::Injection),
@@ -67,7 +70,7 @@ impl Context {
         editable: bool,
     ) -> Result<Ruling, Refusal> {
         let info = &*finding.rule;
-        let masked = mask_text(&info.word);
+        let masked = self.shown(&info.kind, &info.word, text);
         // What the caller sent himself may come back to him.
         if self.phase == Phase::Response && self.vault.holds(text) {
             self.note(finding, part, path, "none", "");
@@ -84,7 +87,8 @@ impl Context {
                 self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Redact);
                 let replacement =
                     replacement(judgement.strategy, &mut self.vault, &info.word, text, judgement.secret).into_owned();
-                Ok(Ruling { filtered: replacement.clone(), replacement: Some(replacement) })
+                let filtered = self.pseudonym(&info.kind, &info.word, text).unwrap_or_else(|| replacement.clone());
+                Ok(Ruling { filtered, replacement: Some(replacement) })
             }
             Some(_) => {
                 self.note(finding, part, path, "observe", &judgement.guardrail);
@@ -95,6 +99,16 @@ impl Context {
                 Ok(Ruling { replacement: None, filtered: masked })
             }
         }
+    }
+
+    /// What a record shows for a value that nothing took the place of.
+    fn shown(&self, kind: &str, word: &str, value: &str) -> String {
+        self.pseudonym(kind, word, value).unwrap_or_else(|| mask_text(word))
+    }
+
+    /// SECURITY: personal data alone; a keyed hash of a card number or a secret is nothing to keep.
+    fn pseudonym(&self, kind: &str, word: &str, value: &str) -> Option<String> {
+        if kind.starts_with(PERSONAL) { self.guards.key.pseudonym(word, value) } else { None }
     }
 
     /// Rules on the injection signals of one text: their combined score counts.

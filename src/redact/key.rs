@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
+use crate::redact::placeholder;
 use crate::secret::Sensitive;
 
 /// Bytes of every key here: the output of SHA-256.
@@ -72,30 +73,56 @@ impl RedactionKey {
     }
 }
 
-/// A tenant's placeholder key, derived from `[redaction].key`. Cheap to clone.
+/// A tenant's keys of placeholders and, if its records are to hold them, of pseudonyms. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct TenantKey(Arc<hmac::Key>);
+pub struct TenantKey {
+    placeholders: Arc<hmac::Key>,
+    pseudonyms: Option<Arc<hmac::Key>>,
+}
 
 impl TenantKey {
     /// Wraps derived key material. The key schedule is made here once, not for each value.
     #[must_use]
     pub fn new(bytes: [u8; KEY_BYTES]) -> Self {
-        let bytes = Sensitive::new(bytes);
-        Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, bytes.expose())))
+        Self { placeholders: schedule(bytes), pseudonyms: None }
+    }
+
+    /// The same, and records hold pseudonyms under this key: another one, so that a record's pseudonyms say nothing of what
+    /// placeholders a provider saw.
+    #[must_use]
+    pub fn with_pseudonyms(self, bytes: [u8; KEY_BYTES]) -> Self {
+        Self { pseudonyms: Some(schedule(bytes)), ..self }
+    }
+
+    /// What a record shows for `value` where records hold pseudonyms: `[WORD:XXXXXXXXXXXXXXXX]`, 80 bits of a keyed hash, so that records
+    /// can be joined by a value that nobody sees.
+    #[must_use]
+    pub fn pseudonym(&self, word: &str, value: &str) -> Option<String> {
+        let digest = digest(self.pseudonyms.as_ref()?, word, value, 0);
+        Some(placeholder::write_pseudonym(word, &digest))
     }
 
     /// HMAC-SHA-256 over the word (its length first, so that no other word and value read the same), the number of
     /// the attempt, and the value.
     pub(super) fn digest(&self, word: &str, value: &str, attempt: u32) -> Digest {
-        let mut hmac = hmac::Context::with_key(&self.0);
-        hmac.update(&(word.len() as u64).to_be_bytes());
-        hmac.update(word.as_bytes());
-        hmac.update(&attempt.to_be_bytes());
-        hmac.update(value.as_bytes());
-        let mut digest = [0; KEY_BYTES];
-        digest.iter_mut().zip(hmac.sign().as_ref()).for_each(|(to, from)| *to = *from);
-        digest
+        digest(&self.placeholders, word, value, attempt)
     }
+}
+
+fn schedule(bytes: [u8; KEY_BYTES]) -> Arc<hmac::Key> {
+    let bytes = Sensitive::new(bytes);
+    Arc::new(hmac::Key::new(hmac::HMAC_SHA256, bytes.expose()))
+}
+
+fn digest(key: &hmac::Key, word: &str, value: &str, attempt: u32) -> Digest {
+    let mut hmac = hmac::Context::with_key(key);
+    hmac.update(&(word.len() as u64).to_be_bytes());
+    hmac.update(word.as_bytes());
+    hmac.update(&attempt.to_be_bytes());
+    hmac.update(value.as_bytes());
+    let mut digest = [0; KEY_BYTES];
+    digest.iter_mut().zip(hmac.sign().as_ref()).for_each(|(to, from)| *to = *from);
+    digest
 }
 
 /// A keyed digest of a value: says nothing about it to who lacks the key.
@@ -117,6 +144,18 @@ mod tests {
         let digest = |key: &TenantKey| key.digest("EMAIL", "jo@example.com", 0);
         assert_eq!(digest(&key.tenant_key("acme")), digest(&TenantKey::new(expected)));
         assert_ne!(digest(&key.tenant_key("acme2")), digest(&TenantKey::new(expected)));
+    }
+
+    #[test]
+    fn pseudonyms_are_the_same_for_the_same_value_and_tenant_alone() {
+        let key = |pseudonyms| TenantKey::new([1; 32]).with_pseudonyms([pseudonyms; 32]);
+        let of = |key: TenantKey, value| key.pseudonym("EMAIL", value).unwrap();
+        let first = of(key(2), "jo@example.com");
+        assert_eq!((first.len(), first.starts_with("[EMAIL:")), ("[EMAIL:]".len() + 16, true), "{first}");
+        assert_eq!(of(key(2), "jo@example.com"), first);
+        assert_ne!(of(key(2), "jo@example.org"), first);
+        assert_ne!(of(key(3), "jo@example.com"), first);
+        assert_eq!(TenantKey::new([1; 32]).pseudonym("EMAIL", "jo@example.com"), None);
     }
 
     #[test]

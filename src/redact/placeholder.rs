@@ -36,6 +36,16 @@ pub(super) fn write(word: &str, code: Code) -> String {
     format!("[{word}_{}]", letters.collect::<String>())
 }
 
+/// Characters of a pseudonym: 80 bits, so that a tenant with a million values has no two alike.
+const PSEUDONYM_LEN: usize = 16;
+
+/// A pseudonym's text. The colon keeps it apart from a placeholder: it is never restored.
+pub(super) fn write_pseudonym(word: &str, digest: &Digest) -> String {
+    // 5 bits of each of the first bytes: every symbol is equally likely.
+    let symbols = digest.iter().take(PSEUDONYM_LEN).filter_map(|byte| ALPHABET.get(usize::from(byte & 31)));
+    format!("[{}:{}]", checked_word(word), symbols.map(|&byte| char::from(byte)).collect::<String>())
+}
+
 /// The code of a digest.
 pub(super) fn code(word: &str, digest: &Digest) -> Code {
     let mut code = [0; CODE_LEN];

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
 use sidewall::audit::read::{Summary, read};
-use sidewall::audit::verify::{Verification, verify};
+use sidewall::audit::verify::{Evidence, Verification, verify};
 use sidewall::audit::{AuditLog, Event, Record, SegmentFile, Settings, Storage, Timings};
 use sidewall::keys::{Algorithm, PrivateKey, generate, write_pair};
 
@@ -157,7 +157,7 @@ impl Bench {
         Self { dir, settings, keys }
     }
     pub(crate) fn open(&self, memory: &Memory) -> AuditLog {
-        AuditLog::open_with(&self.settings, Arc::new(memory.clone())).unwrap()
+        AuditLog::open_with(&self.settings, Arc::new(memory.clone()), Vec::new()).unwrap()
     }
     /// Puts an image into a folder.
     pub(crate) fn lay_out(&self, image: &BTreeMap<String, Vec<u8>>) -> PathBuf {
@@ -171,7 +171,7 @@ impl Bench {
     }
     /// Verifies an image.
     pub(crate) fn verify(&self, image: &BTreeMap<String, Vec<u8>>) -> Verification {
-        verify(&self.lay_out(image), &[]).unwrap()
+        verify(&self.lay_out(image), &Evidence::default()).unwrap()
     }
     /// The exchange ids that the first key reads.
     pub(crate) fn exchanges(&self, image: &BTreeMap<String, Vec<u8>>) -> Vec<String> {

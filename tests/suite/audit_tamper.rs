@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sidewall::audit::frame::Frame;
 use sidewall::audit::header::HEADER_LEN;
+use sidewall::audit::verify::{Evidence, verify};
 
 use crate::audit_support::{Bench, Memory, read_exchanges, record, segments};
 
@@ -78,15 +79,15 @@ async fn every_flipped_bit_shows() {
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
             std::fs::write(dir.join(&name), &*bytes).unwrap();
-            let exit = sidewall::audit::verify::verify(&dir, &[]).unwrap().exit();
+            let exit = verify(&dir, &Evidence::default()).unwrap().exit();
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert_ne!(exit, 0, "{name}: bit {bit}");
             *by_code.entry(exit).or_insert(0) += 1;
         }
         std::fs::write(dir.join(&name), &*bytes).unwrap();
         println!("{name}: {} bits by exit code: {by_code:?}", bytes.len() * 8);
-        // Only the last, empty batch of the newest segment can pass for an unfinished write.
-        let last_batch = (26 + 24 + 26 + 124) * 8;
+        // Only the last batch, the seal, of the newest segment can pass for an unfinished write.
+        let last_batch = (26 + 24 + 26 + 56 + 26 + 124) * 8;
         assert!(by_code.get(&7).is_none_or(|bits| *bits <= last_batch), "{by_code:?}");
     }
 }

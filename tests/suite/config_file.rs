@@ -68,7 +68,7 @@ fn the_shipped_example_loads_and_shows_every_default() {
         (default.connect_timeout, default.response_timeout, default.idle_timeout)
     );
     assert_eq!(config.guardrails.configured.len(), 2);
-    assert_eq!(config.audit.unwrap().content, AuditContent::Filtered);
+    assert_eq!(config.audit.unwrap().defaults.content, AuditContent::Filtered);
     assert_eq!(config.identity.virtual_keys.len(), 1);
     assert_eq!(first.credential.as_ref().unwrap().value.expose(), "planted-OPENAI_API_KEY");
 }
@@ -183,7 +183,7 @@ fn every_line_of_an_empty_file_that_is_missing_is_named() {
 #[test]
 fn all_errors_of_all_sections_come_at_once_in_the_order_of_lines() {
     let text = "profile = \"lax\"\n[server]\nlisten = [\"nowhere\"]\nadmin = 5\n[[upstream]]\nname = \"a\"\nurl = \"x\"\n[identity]\n\
-                [[guardrail]]\nname = \"g\"\n[audit]\ndurability = \"batched\"\ndir = \"d\"\n";
+                [[guardrail]]\nname = \"g\"\n[audit]\ndurability = \"sometimes\"\ndir = \"d\"\n";
     let errors = load(text).unwrap_err();
     let places: Vec<_> = errors.problems.iter().map(|problem| (problem.line.unwrap(), problem.path.as_str())).collect();
     assert_eq!(

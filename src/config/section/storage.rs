@@ -1,4 +1,4 @@
-//! What lies on disk, and what is not built yet: `[redaction]`, `[rulesets]`, `[classifier]`, `refusal`, `[audit]`, and secrets that are kept out of the file.
+//! What lies on disk, and what is not built yet: `[redaction]`, `[rulesets]`, `[classifier]`, `refusal`, and secrets that are kept out of the file.
 
 use std::fs;
 use std::io::Read;
@@ -6,8 +6,7 @@ use std::io::Read;
 use crate::config::reader::{At, Node, Reading, Table};
 use crate::config::section::not_built;
 use crate::config::settings::{
-    AuditContent, AuditSettings, Durability, MIN_REDACTION_KEY_BYTES, RedactionKey, RedactionSettings, RulesetSettings,
-    SecretSource,
+    MIN_REDACTION_KEY_BYTES, RedactionKey, RedactionSettings, RulesetSettings, SecretSource,
 };
 use crate::secret::Sensitive;
 
@@ -122,66 +121,4 @@ pub(in crate::config) fn refusal(root: &mut Table<'_>, reading: &mut Reading<'_>
     if node.word(reading, &[("error", false), ("message", true)]) == Some(true) {
         not_built(&node, reading, "refusal \"message\" is", "write \"error\" or leave the key out");
     }
-}
-
-const CONTENT: [(&str, AuditContent); 2] = [("metadata", AuditContent::Metadata), ("filtered", AuditContent::Filtered)];
-const AUDIT_MEND: &str =
-    "add [audit] with dir and keys (`sidewall keys new --tenant T --out KEYS`), or enabled = false to keep no records";
-
-/// Reads `[audit]`. No records only if the file says so: a forgotten section must not be a silent gap.
-pub(in crate::config) fn audit(root: &mut Table<'_>, reading: &mut Reading<'_>) -> Option<AuditSettings> {
-    let Some(node) = root.take("audit") else {
-        reading.error(&At::absent("audit"), "is missing", AUDIT_MEND);
-        return None;
-    };
-    let mut table = node.table(reading)?;
-    let enabled = table.take("enabled").and_then(|node| node.boolean(reading)).unwrap_or(true);
-    let content = table.take("content").and_then(|node| node.word(reading, &CONTENT)).unwrap_or(AuditContent::Filtered);
-    if let Some(node) = table.take("durability") {
-        durability(&node, reading);
-    }
-    if !enabled {
-        for key in ["dir", "keys"] {
-            table.take(key);
-        }
-        table.finish(reading);
-        reading.warn(&node.at, "is off: no exchange is recorded", "remove enabled = false to keep records");
-        return None;
-    }
-    let dir = table.need("dir", reading, "name the folder for the records");
-    let dir = dir.and_then(|node| folder(&node, false, reading));
-    let keys = table.need("keys", reading, "name the folder that `sidewall keys new` made");
-    let keys = keys.and_then(|node| folder(&node, true, reading));
-    table.finish(reading);
-    Some(AuditSettings { dir: dir?, keys: keys?, durability: Durability::Strict, content })
-}
-
-fn durability(node: &Node<'_>, reading: &mut Reading<'_>) {
-    match node.string(reading) {
-        None | Some("strict") => {}
-        Some("batched" | "best_effort") => {
-            not_built(node, reading, "durability other than strict is", "write \"strict\" or leave the key out");
-        }
-        Some(_) => {
-            reading.error(&node.at, "is not one of the known words", "write \"strict\" or leave the key out");
-        }
-    }
-}
-
-/// A folder's path; `must_exist` or not, something that is no folder must not stand there.
-fn folder(node: &Node<'_>, must_exist: bool, reading: &mut Reading<'_>) -> Option<std::path::PathBuf> {
-    let path = node.string(reading)?;
-    let path = reading.resolve(path);
-    let found = fs::metadata(&path);
-    match &found {
-        Ok(found) if !found.is_dir() => {
-            reading.error(&node.at, format!("{} is not a folder", path.display()), "name a folder");
-        }
-        Err(error) if must_exist => {
-            let what = format!("{} cannot be opened ({error})", path.display());
-            reading.error(&node.at, what, "make it: sidewall keys new --tenant TENANT --out FOLDER");
-        }
-        _ => {}
-    }
-    Some(path)
 }
