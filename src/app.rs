@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::reload::status::Status;
 use crate::audit::{self, AuditLog};
 use crate::config::{AuditContent, AuditTenant, Config, Listen, UnknownEndpoint};
 use crate::identity::Identifier;
@@ -86,7 +87,11 @@ impl App {
         }
         let metrics = telemetry::recorder();
         let server = &config.server;
-        let rules = reload::load(&config.rulesets).map_err(StartError::Rules)?;
+        let rules = reload::load(&config.rulesets.paths).map_err(|errors| StartError::Rules(errors.to_string()))?;
+        for at in rules.idle_overrides(&config.rulesets.overrides) {
+            tracing::warn!(place = at + 1, "a [[rulesets.override]] names no rule of the set");
+        }
+        let (status, rulesets) = watch::channel(Status::new(&rules));
         let make = guards::maker(&config).ok_or(StartError::Random)?;
         let ledger = match options.ledger {
             Some(ledger) => ledger,
@@ -126,17 +131,30 @@ impl App {
             });
             background.spawn(listener.serve(callers.clone(), handler));
         }
-        let admin = Admin { ready: Arc::clone(&ready), metrics };
+        let shown = rulesets.clone();
+        let show = Arc::new(move || serde_json::to_vec(&*shown.borrow()).unwrap_or_default());
+        let admin = Admin { ready: Arc::clone(&ready), metrics, rulesets: show };
         let handler = Arc::new(move |request| {
             let response = admin.answer(&request);
             async move { response }
         });
         background.spawn(admin_listener.serve(admins.clone(), handler));
         let reload = Arc::new(Notify::new());
-        let watch = reload::watch(Arc::clone(&proxy), config.rulesets.clone(), Arc::clone(&reload));
+        let watch = reload::watch(Arc::clone(&proxy), config.rulesets.clone(), Arc::clone(&reload), status);
         background.spawn(admins.drain.clone().run_until_cancelled_owned(watch));
         let drain_timeout = server.drain_timeout;
-        Ok(RunningApp { addresses, admin_address, proxy, ready, callers, admins, background, reload, drain_timeout })
+        Ok(RunningApp {
+            addresses,
+            admin_address,
+            proxy,
+            ready,
+            callers,
+            admins,
+            background,
+            reload,
+            rulesets,
+            drain_timeout,
+        })
     }
 }
 
@@ -150,6 +168,7 @@ pub struct RunningApp {
     admins: Shared,
     background: TaskTracker,
     reload: Arc<Notify>,
+    rulesets: watch::Receiver<Status>,
     drain_timeout: Duration,
 }
 
@@ -194,6 +213,12 @@ impl RunningApp {
     #[must_use]
     pub fn reloader(&self) -> Arc<Notify> {
         Arc::clone(&self.reload)
+    }
+
+    /// Where the rules stand, and every change of it.
+    #[must_use]
+    pub fn rulesets(&self) -> watch::Receiver<Status> {
+        self.rulesets.clone()
     }
 
     /// Waits for the end: until [`RunningApp::shutdown`], then for live exchanges, but no longer than the drain timeout,

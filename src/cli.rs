@@ -15,6 +15,7 @@ mod config;
 mod demo;
 mod keys;
 pub mod output;
+mod place;
 mod provider;
 mod rules;
 mod serve;

@@ -126,7 +126,7 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
     let identity = section::identity::read(&mut root, reading);
     let configured = section::guardrail::read(&mut root, reading);
     let redaction = section::storage::redaction(&mut root, reading);
-    let rulesets = section::storage::rulesets(&mut root, reading);
+    let rulesets = section::rulesets::read(&mut root, reading);
     section::storage::classifier(&mut root, reading);
     let audit = section::audit::read(&mut root, reading);
     let guardrails = GuardrailSet { profile, configured };

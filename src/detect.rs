@@ -1,11 +1,13 @@
 //! Detection: views in, findings out. Knows texts, never wire formats or dialects.
 
+pub mod explain;
 pub mod finding;
 pub mod injection;
 mod open;
 pub mod ruleset;
 mod scan;
 pub mod validate;
+mod whole;
 
 pub use finding::{Finding, RuleInfo};
 pub use injection::injection_score;

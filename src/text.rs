@@ -1,14 +1,16 @@
 //! Text as detectors see it: spans, the parts of an exchange, and the views (folded, decoded) of a
-//! text with offset maps back to the raw one.
+//! text with offset maps back to the raw one. Also the patterns by which rows name kinds, rules and tenants.
 
 pub mod decode;
 pub mod fold;
+pub mod glob;
 pub mod part;
 pub mod span;
 pub mod view;
 
 pub use decode::{DECODE_REACH, Limits, decode};
 pub use fold::{Folding, Oddities, fold};
+pub use glob::Glob;
 pub use part::{Part, Phase};
 pub use span::{TextSpan, WireRange};
 pub use view::{OffsetMap, Origin, View};

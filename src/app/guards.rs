@@ -33,8 +33,9 @@ pub fn maker(config: &Config) -> Option<Box<Make>> {
         let of = audit.as_ref().map(|audit| audit.tenants.get(tenant).unwrap_or(&audit.defaults));
         of.is_some_and(|of| of.content == AuditContent::Pseudonyms)
     };
+    let overrides = config.rulesets.overrides.clone();
     Some(Box::new(move |ruleset: &Arc<Ruleset>, tenant: &str| Guards {
-        ruleset: Arc::clone(ruleset),
+        ruleset: ruleset.for_tenant(tenant, &overrides),
         guardrails: Arc::new(Guardrails::for_tenant(&set, tenant)),
         key: tenant_key(&key, tenant, pseudonyms(tenant)),
     }))

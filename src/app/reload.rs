@@ -1,96 +1,162 @@
 //! Rulesets that change under load: look, compile, test, swap. What does not compile or fails its own examples leaves the
-//! last good set in force.
+//! last good set in force; the admin listener says what is wrong with it, by file, line and rule.
+
+pub mod status;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::Notify;
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
 
 use crate::config::RulesetSettings;
 use crate::detect::Ruleset;
+use crate::detect::ruleset::{RulesetError, RulesetErrors};
 use crate::proxy::Proxy;
 use crate::telemetry::UPKEEP;
 use crate::telemetry::events::RulesetReload;
+use status::{Attempt, Outcome, Status};
 
 /// How often the files are looked at. Polling, because mounted configuration (a Kubernetes `ConfigMap`) changes by
 /// symbolic links, which file notifications miss.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// Loads and tests the rules.
+/// Loads and tests the rules of `paths`; none: those that the program carries.
 ///
 /// # Errors
-/// Every mistake, or the examples that fail, as text of our own.
-pub fn load(settings: &RulesetSettings) -> Result<Arc<Ruleset>, String> {
-    if settings.paths.is_empty() {
+/// Every mistake, or the rules whose examples fail.
+pub fn load(paths: &[PathBuf]) -> Result<Arc<Ruleset>, RulesetErrors> {
+    if paths.is_empty() {
         // The rules in the binary never change; the program's own tests hold them against their examples.
-        return Ruleset::embedded().map(Arc::new).map_err(|errors| errors.to_string());
+        return Ruleset::embedded().map(Arc::new);
     }
-    let rules = Ruleset::load(&settings.paths).map_err(|errors| errors.to_string())?;
+    let rules = Ruleset::load(paths)?;
     // SECURITY: a folder that is empty for a moment (a mount under way) must not switch all detection off.
     if rules.rules().is_empty() {
-        return Err("no rule in them; name files or folders of *.toml, or leave [rulesets] out".to_owned());
+        let mend = "name files or folders of *.toml, or leave [rulesets] out";
+        return Err(RulesetErrors::of_all("no rule in them", mend));
     }
     let failures = rules.selftest();
-    if failures.is_empty() {
-        return Ok(Arc::new(rules));
-    }
-    let failed: Vec<_> = failures.iter().map(|failure| failure.rule.as_str()).collect();
-    Err(format!("rules that fail their own examples (see `sidewall rules test`): {}", failed.join(", ")))
+    let failing = rules.rules().iter().filter_map(|rule| {
+        let failed = failures.iter().filter(|failure| failure.rule == rule.spec.id).count();
+        (failed > 0).then(|| RulesetError {
+            file: rule.file.clone(),
+            line: rule.line,
+            rule: rule.spec.id.clone(),
+            what: format!("fails {failed} of its own examples"),
+            mend: "`sidewall rules test` says which".to_owned(),
+        })
+    });
+    let errors: Vec<_> = failing.collect();
+    if errors.is_empty() { Ok(Arc::new(rules)) } else { Err(RulesetErrors(errors)) }
 }
 
-/// Reloads whenever the files change or `asked` is notified; also keeps the metrics' buffers small. Never ends.
-pub async fn watch(proxy: Arc<Proxy>, settings: RulesetSettings, asked: Arc<Notify>) {
-    let mut seen = fingerprint(&settings.paths);
+/// Reloads whenever the files change, an allow-list entry ends or `asked` is notified; also keeps the metrics' buffers small.
+/// Never ends.
+pub async fn watch(proxy: Arc<Proxy>, settings: RulesetSettings, asked: Arc<Notify>, status: watch::Sender<Status>) {
+    let mut keeper = Keeper { proxy, settings, status, seen: Vec::new(), retired: Vec::new() };
+    keeper.seen = fingerprint(&keeper.settings.paths);
     let mut upkeep = tokio::time::interval(UPKEEP);
     let mut look = tokio::time::interval(LOOK);
     loop {
-        let asked_for = tokio::select! {
-            () = asked.notified() => true,
-            _ = look.tick() => false,
+        tokio::select! {
+            () = asked.notified() => keeper.look(true).await,
+            _ = look.tick() => keeper.look(false).await,
             _ = upkeep.tick() => {
                 if let Some(handle) = crate::telemetry::recorder() {
                     handle.run_upkeep();
                 }
-                continue;
             }
-        };
-        if settings.paths.is_empty() {
-            continue;
-        }
-        let now = fingerprint(&settings.paths);
-        if asked_for || now != seen {
-            seen = now;
-            reload(&proxy, settings.clone()).await;
         }
     }
 }
 
-async fn reload(proxy: &Proxy, settings: RulesetSettings) {
-    #[expect(clippy::disallowed_methods, reason = "one at a time, from the loop above")]
-    let loaded = spawn_blocking(move || load(&settings)).await;
-    let error = match loaded {
-        Ok(Ok(rules)) => {
-            proxy.guards.swap(rules);
-            None
-        }
-        Ok(Err(mistakes)) => Some(mistakes),
-        Err(_panicked) => Some("loading panicked".to_owned()),
-    };
-    RulesetReload { hash: &proxy.guards.hash(), error: error.as_deref() }.emit();
+/// What the loop remembers.
+struct Keeper {
+    proxy: Arc<Proxy>,
+    settings: RulesetSettings,
+    status: watch::Sender<Status>,
+    /// The files as they were when they were last loaded.
+    seen: Fingerprint,
+    /// Sets that are no longer in force but may be in use. The last exchange to leave one must not have to take hundreds of
+    /// automata apart on the reactor, so they are kept until nobody else does.
+    retired: Vec<Arc<Ruleset>>,
 }
 
-/// What is seen of the files from outside: names, sizes, times.
-fn fingerprint(paths: &[PathBuf]) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+impl Keeper {
+    async fn look(&mut self, asked: bool) {
+        self.let_go().await;
+        let now = fingerprint(&self.settings.paths);
+        let ended = self.proxy.guards.ruleset().next_expiry().is_some_and(|end| end <= Timestamp::now());
+        if !asked && !ended && now == self.seen {
+            return;
+        }
+        let since = Instant::now();
+        let paths = self.settings.paths.clone();
+        let loaded = off_the_reactor(move || load(&paths)).await;
+        let loaded =
+            loaded.unwrap_or_else(|| Err(RulesetErrors::of_all("loading panicked", "report this as a defect")));
+        // Files that were being written while they were read: what was loaded is none of their states.
+        if !self.settings.paths.is_empty() && fingerprint(&self.settings.paths) != now {
+            tracing::debug!("ruleset files changed while they were read; looking again");
+            self.seen.clear();
+            return;
+        }
+        self.seen = now;
+        let (outcome, errors) = match loaded {
+            Ok(rules) if rules.hash() == self.proxy.guards.ruleset().hash() => (Outcome::Unchanged, Vec::new()),
+            Ok(rules) => {
+                self.retired.push(self.proxy.guards.swap(rules));
+                (Outcome::Swapped, Vec::new())
+            }
+            Err(mistakes) => (Outcome::KeptLastGood, mistakes.0),
+        };
+        self.tell(outcome, errors, since.elapsed());
+    }
+
+    fn tell(&self, outcome: Outcome, errors: Vec<RulesetError>, took: Duration) {
+        let rules = self.proxy.guards.ruleset();
+        let shown = (!errors.is_empty()).then(|| RulesetErrors(errors.clone()).to_string());
+        RulesetReload { hash: rules.hash(), outcome: outcome.word(), took, error: shown.as_deref() }.emit();
+        self.status.send_modify(|status| {
+            status.attempts += 1;
+            if outcome == Outcome::Swapped {
+                status.set_rules(&rules);
+            }
+            status.last = Some(Attempt::new(outcome, took, errors));
+        });
+    }
+
+    /// Drops the retired sets that nobody uses any more.
+    async fn let_go(&mut self) {
+        let unused: Vec<_> = self.retired.extract_if(.., |rules| Arc::strong_count(rules) == 1).collect();
+        if !unused.is_empty() {
+            off_the_reactor(move || drop(unused)).await;
+        }
+    }
+}
+
+/// Runs `work` on the blocking pool; `None` if it panicked.
+async fn off_the_reactor<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    #[expect(clippy::disallowed_methods, reason = "one at a time, from the loop above")]
+    spawn_blocking(work).await.ok()
+}
+
+/// What is seen of files from outside: where they really are, sizes, times.
+type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+fn fingerprint(paths: &[PathBuf]) -> Fingerprint {
     let mut files = Vec::new();
     for path in paths {
-        if path.is_dir() {
-            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        // A link that leads elsewhere now is a change, even if the files look alike.
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        if real.is_dir() {
+            let entries = std::fs::read_dir(&real).into_iter().flatten().flatten();
             files.extend(entries.map(|entry| entry.path()).map(|path| of_file(&path)));
-        } else {
-            files.push(of_file(path));
         }
+        files.push(of_file(&real));
     }
     files.sort();
     files

@@ -1,6 +1,5 @@
 //! `sidewall check`: findings in files, as a linter reports them. Says where and what kind, never the text.
 
-mod place;
 mod sarif;
 
 use std::io::Read;
@@ -13,9 +12,9 @@ use serde_json::json;
 use super::output::Output;
 use super::rules::{Source, load};
 use super::{Exit, Failure};
-use crate::detect::{Ruleset, ScanState, Scope};
+use crate::cli::place::Lines;
+use crate::detect::{Ruleset, Scope};
 use crate::text::Phase;
-use place::Lines;
 
 /// LIMIT: bytes of one input; the scan needs a few times as much memory.
 const MAX_INPUT: u64 = 256 << 20;
@@ -114,7 +113,7 @@ impl Check {
     }
 }
 
-fn read(file: &Path) -> Result<String, String> {
+pub(super) fn read(file: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = if file.as_os_str() == "-" {
         std::io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes)
@@ -132,9 +131,7 @@ fn read(file: &Path) -> Result<String, String> {
 }
 
 fn scan(ruleset: &Ruleset, file: &str, text: &str, floor: u8) -> Vec<Row> {
-    let mut findings = Vec::new();
-    let scope = Scope { phase: Phase::Request, injection: true };
-    ruleset.scan(scope, text, true, &mut ScanState::default(), &mut findings);
+    let findings = ruleset.scan_whole(Scope { phase: Phase::Request, injection: true }, text);
     let mut lines = Lines::new(text);
     findings
         .iter()

@@ -43,14 +43,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say in words what a rule finds, how sure it is, and where its format is documented.
-    #[command(after_help = "Example:\n  sidewall rules explain github-token")]
-    Explain {
-        /// The rule's id.
-        id: String,
-        #[command(flatten)]
-        source: Source,
-    },
+    Explain(explain::Explain),
     /// Find what is wrong with rules although they load: no examples, unbounded or shadowed patterns.
     #[command(after_help = "Example:\n  sidewall rules lint rulesets/")]
     Lint {
@@ -96,7 +89,7 @@ impl Rules {
         match self.command {
             Command::List { source, json } => list(&load(&source.paths)?, json, out),
             Command::Show { id, source, json } => show(find(&load(&source.paths)?, &id)?, json, out)?,
-            Command::Explain { id, source } => explain::explain(find(&load(&source.paths)?, &id)?, out),
+            Command::Explain(explain) => return explain.run(out),
             Command::Lint { paths, json } => return Ok(lint(&load(&paths)?, json, out)),
             Command::Test { paths, json } => return Ok(test(&load(&paths)?, json, out)),
             Command::Validators => {
@@ -156,7 +149,7 @@ fn lint(ruleset: &Ruleset, json: bool, out: &mut Output) -> Exit {
     if json {
         let rows: Vec<_> = findings
             .iter()
-            .map(|finding| json!({ "file": finding.file, "rule": finding.rule, "what": finding.what, "mend": finding.mend }))
+            .map(|finding| json!({ "file": finding.file, "line": finding.line, "rule": finding.rule, "what": finding.what, "mend": finding.mend }))
             .collect();
         out.json(&json!({ "rules": ruleset.rules().len(), "findings": rows }));
     } else {

@@ -4,16 +4,18 @@
 //! and a row that comes second decides nothing).
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::config::{AuditContent, AuditTenant, Config, Durability, SecretSource, UnknownEndpoint, UpstreamSettings};
+use crate::config::{
+    AuditContent, AuditTenant, Config, Durability, RulesetSettings, SecretSource, UnknownEndpoint, UpstreamSettings,
+};
 use crate::identity::{Principal, VirtualKey};
 use crate::policy::{Action, FailMode, Guardrail, Profile};
 use crate::redact::Strategy;
-use crate::text::{Part, Phase};
+use crate::text::{Glob, Part, Phase};
 
 /// A configuration as it is printed, keys in the order of the file.
 #[derive(Debug, Serialize)]
@@ -26,7 +28,7 @@ pub struct Printed<'c> {
     #[serde(skip_serializing_if = "Option::is_none")]
     redaction: Option<Redaction>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rulesets: Option<Rulesets>,
+    rulesets: Option<Rulesets<'c>>,
     audit: Audit,
 }
 
@@ -89,6 +91,8 @@ struct Caller<'c> {
 struct Row<'c> {
     name: &'c str,
     kinds: Vec<&'c str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<&'c str>,
     phase: &'static str,
     parts: Vec<&'static str>,
     tenants: Vec<&'c str>,
@@ -107,8 +111,27 @@ struct Redaction {
 }
 
 #[derive(Debug, Serialize)]
-struct Rulesets {
+struct Rulesets<'c> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     paths: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shadow: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
+    #[serde(rename = "override", skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<RuleOverride<'c>>,
+}
+
+#[derive(Debug, Serialize)]
+struct RuleOverride<'c> {
+    tenants: Vec<&'c str>,
+    rules: Vec<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<u8>,
 }
 
 #[derive(Debug, Serialize)]
@@ -152,7 +175,6 @@ impl<'c> Printed<'c> {
     #[must_use]
     pub fn new(config: &'c Config, rows: &'c [Guardrail]) -> Self {
         let key = config.redaction.key.as_ref();
-        let paths = &config.rulesets.paths;
         Self {
             profile: config.profile,
             server: server(config),
@@ -163,7 +185,7 @@ impl<'c> Printed<'c> {
             },
             guardrail: rows.iter().map(row).collect(),
             redaction: key.map(|key| Redaction { key: source(&key.source) }),
-            rulesets: (!paths.is_empty()).then(|| Rulesets { paths: paths.iter().map(|path| shown(path)).collect() }),
+            rulesets: rulesets(config),
             audit: audit(config),
         }
     }
@@ -233,16 +255,39 @@ fn row(row: &Guardrail) -> Row<'_> {
     let all = row.parts.len() == Part::ALL.len();
     Row {
         name: &row.name,
-        kinds: row.kinds.iter().map(|glob| glob.as_str()).collect(),
+        kinds: patterns(&row.kinds),
+        rules: patterns(&row.rules),
         phase: row.phase.map_or("both", Phase::name),
         parts: if all { vec!["*"] } else { row.parts.iter().map(|part| part.name()).collect() },
-        tenants: row.tenants.iter().map(|glob| glob.as_str()).collect(),
+        tenants: patterns(&row.tenants),
         threshold: row.threshold,
         action: row.action,
         strategy: (row.action == Action::Redact).then_some(row.strategy),
         restore_in_tools: row.restore_in_tools.then_some(true),
         fail: row.fail,
     }
+}
+
+fn rulesets(config: &Config) -> Option<Rulesets<'_>> {
+    let settings = &config.rulesets;
+    let list = |paths: &[PathBuf]| paths.iter().map(|path| shown(path)).collect();
+    let overrides = settings.overrides.iter().map(|row| RuleOverride {
+        tenants: patterns(&row.tenants),
+        rules: patterns(&row.rules),
+        enabled: row.enabled,
+        confidence: row.confidence,
+        threshold: row.threshold,
+    });
+    (*settings != RulesetSettings::default()).then(|| Rulesets {
+        paths: list(&settings.paths),
+        shadow: list(&settings.shadow),
+        store: settings.store.as_deref().map(shown),
+        overrides: overrides.collect(),
+    })
+}
+
+fn patterns(globs: &[Glob]) -> Vec<&str> {
+    globs.iter().map(Glob::as_str).collect()
 }
 
 fn audit(config: &Config) -> Audit {

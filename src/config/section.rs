@@ -4,6 +4,7 @@
 pub(super) mod audit;
 pub(super) mod guardrail;
 pub(super) mod identity;
+pub(super) mod rulesets;
 pub(super) mod server;
 pub(super) mod storage;
 pub(super) mod upstream;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::detect::ruleset::Override;
 use crate::secret::Sensitive;
 
 pub use crate::audit::Durability;
@@ -217,6 +218,12 @@ pub struct RedactionKey {
 pub struct RulesetSettings {
     /// Files or folders of rules; empty: the rules in the binary.
     pub paths: Vec<PathBuf>,
+    /// Files or folders of rules that run beside those in force, and decide nothing.
+    pub shadow: Vec<PathBuf>,
+    /// Folder of versions, from which one is in force and one may be the candidate; in place of `paths` and `shadow`.
+    pub store: Option<PathBuf>,
+    /// `[[rulesets.override]]`, in order.
+    pub overrides: Vec<Override>,
 }
 
 /// What a record holds beside metadata and findings.

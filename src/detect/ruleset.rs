@@ -3,6 +3,7 @@
 //! TOML files become specs (`load`, `schema`), specs become rules (`compile`, `shape`), rules together become the
 //! automata of a scan (`crate::detect::scan`). `lint` and `selftest` judge rules by their own examples.
 
+mod allow;
 mod compile;
 mod embedded;
 mod errors;
@@ -12,23 +13,28 @@ mod load;
 mod schema;
 mod selftest;
 pub(crate) mod shape;
+mod tuning;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
+use jiff::Timestamp;
 use regex_automata::meta;
 use regex_syntax::hir::Hir;
 
+pub use allow::{AllowSpec, Allowed};
 pub use errors::{RulesetError, RulesetErrors};
 pub use lint::LintFinding;
 pub use schema::RuleSpec;
 pub use selftest::ExampleFailure;
+pub use tuning::Override;
+pub(crate) use tuning::Tuning;
 
 use crate::detect::finding::{Finding, RuleInfo};
-use crate::detect::scan::Engine;
-pub use crate::detect::scan::ScanState;
+use crate::detect::scan::{Engine, Terms};
+pub use crate::detect::scan::{Fate, ScanState};
 use crate::detect::validate::Validator;
 use crate::text::Phase;
 
@@ -48,6 +54,8 @@ pub struct Rule {
     pub info: Arc<RuleInfo>,
     /// The file that holds the rule.
     pub file: String,
+    /// Its line there, from 1.
+    pub line: Option<usize>,
     /// All fields as written.
     pub spec: RuleSpec,
     pub(crate) matcher: Matcher,
@@ -105,9 +113,15 @@ pub(crate) enum Prefilter {
 /// A compiled, immutable set of rules.
 #[derive(Default)]
 pub struct Ruleset {
-    rules: Box<[Rule]>,
-    hash: Box<str>,
-    engine: Engine,
+    rules: Arc<[Rule]>,
+    engine: Arc<Engine>,
+    /// All allow-list entries of the files.
+    allows: Arc<[Arc<Allowed>]>,
+    /// Those that had not expired when the set was loaded.
+    in_force: Arc<[Arc<Allowed>]>,
+    /// Rows beside the rules, or none at all.
+    tuning: Box<[Tuning]>,
+    hash: Arc<str>,
 }
 
 impl fmt::Debug for Ruleset {
@@ -133,7 +147,7 @@ impl Ruleset {
     pub fn load(paths: &[PathBuf]) -> Result<Self, RulesetErrors> {
         let mut errors = Vec::new();
         let files = load::read(paths, &mut errors);
-        Self::build(&files, errors)
+        Self::build(&files, errors, Timestamp::now())
     }
 
     /// The rules of ruleset texts, each with the name by which errors call it.
@@ -141,24 +155,34 @@ impl Ruleset {
     /// # Errors
     /// Every mistake of all texts at once.
     pub fn from_texts(files: &[(String, String)]) -> Result<Self, RulesetErrors> {
-        Self::build(files, Vec::new())
+        Self::build(files, Vec::new(), Timestamp::now())
     }
 
-    fn build(files: &[(String, String)], mut errors: Vec<RulesetError>) -> Result<Self, RulesetErrors> {
-        let specs = files.iter().flat_map(|(name, text)| load::parse(name, text, &mut errors)).collect();
-        let rules = compile::compile(specs, &mut errors);
+    /// As [`Ruleset::from_texts`], as it would have been at `now`: allow-list entries that had expired then have no effect.
+    ///
+    /// # Errors
+    /// Every mistake of all texts at once.
+    pub fn from_texts_at(files: &[(String, String)], now: Timestamp) -> Result<Self, RulesetErrors> {
+        Self::build(files, Vec::new(), now)
+    }
+
+    fn build(files: &[(String, String)], mut errors: Vec<RulesetError>, now: Timestamp) -> Result<Self, RulesetErrors> {
+        let mut loaded = load::Loaded::default();
+        files.iter().for_each(|(name, text)| load::parse(name, text, &mut loaded, &mut errors));
+        let rules = compile::compile(loaded.rules, &mut errors);
+        let allows = allow::compile(loaded.allows, &mut errors);
         if !errors.is_empty() {
             return Err(RulesetErrors(errors));
         }
-        Self::assemble(rules).map_err(|what| {
-            let mend = "use fewer or simpler rules".to_owned();
-            RulesetErrors(vec![RulesetError { file: "(all files)".to_owned(), rule: String::new(), what, mend }])
-        })
+        Self::assemble(rules, allows, now).map_err(|what| RulesetErrors::of_all(what, "use fewer or simpler rules"))
     }
 
-    fn assemble(rules: Vec<Rule>) -> Result<Self, String> {
-        let hash = hash::of(rules.iter().map(|r| &r.spec));
-        Ok(Self { engine: Engine::new(&rules)?, rules: rules.into(), hash })
+    fn assemble(rules: Vec<Rule>, allows: Vec<Arc<Allowed>>, now: Timestamp) -> Result<Self, String> {
+        let in_force: Arc<[_]> = allows.iter().filter(|entry| entry.until > now).cloned().collect();
+        let hash = hash::of(rules.iter().map(|r| &r.spec), in_force.iter().map(|entry| &entry.spec));
+        let tuning = tuning::rows(&rules, &in_force, None, &[]);
+        let engine = Arc::new(Engine::new(&rules)?);
+        Ok(Self { rules: rules.into(), engine, allows: allows.into(), in_force, tuning, hash })
     }
 
     /// All rules, in the order of their files.
@@ -175,12 +199,22 @@ impl Ruleset {
     /// INVARIANT: findings do not depend on how the text grew; each call costs no more than the new text and the
     /// open tail.
     pub fn scan(&self, scope: Scope, text: &str, ended: bool, state: &mut ScanState, out: &mut Vec<Finding>) -> usize {
-        self.engine.scan(&self.rules, scope, text, ended, state, out)
+        self.engine.scan(self.terms(), scope, text, ended, state, out)
+    }
+
+    /// All rules, on the set's own terms.
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        Terms { rules: &self.rules, tuning: &self.tuning, only: None, watch: None }
+    }
+
+    /// Scans a whole text on other terms, for the sake of who watches.
+    pub(crate) fn scan_on(&self, terms: Terms<'_>, scope: Scope, text: &str, state: &mut ScanState) {
+        self.engine.scan(terms, scope, text, true, state, &mut Vec::new());
     }
 
     /// Short hash of the rules in force (for `x-sidewall-ruleset` and the audit).
     #[must_use]
-    pub fn hash(&self) -> &str {
+    pub const fn hash(&self) -> &Arc<str> {
         &self.hash
     }
 }

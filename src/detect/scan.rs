@@ -7,6 +7,7 @@
 mod judge;
 mod prefilter;
 mod resolve;
+mod watch;
 mod window;
 
 use std::ops::Range;
@@ -18,12 +19,14 @@ use regex_automata::{Anchored, Input};
 
 use crate::detect::finding::Finding;
 use crate::detect::open::{OpenCache, OpenTail};
-use crate::detect::ruleset::{Matcher, Rule, Scope};
+use crate::detect::ruleset::{Matcher, Rule, Scope, Tuning};
 use crate::text::{Phase, TextSpan};
 pub(crate) use judge::CONTEXT_BEFORE;
-use judge::Surroundings;
+use judge::{Judged, Surroundings};
 use prefilter::Finder;
 use resolve::Candidate;
+pub use watch::Fate;
+pub(crate) use watch::Sighting;
 use window::Window;
 
 /// Where the scan of one channel stands.
@@ -39,6 +42,17 @@ pub struct ScanState {
     pending: Vec<Candidate>,
     /// Rules whose last match ends after `known`, and where.
     busy: Vec<(u32, usize)>,
+}
+
+/// Whose rules scan, and on which terms.
+pub(crate) struct Terms<'a> {
+    pub(crate) rules: &'a [Rule],
+    /// Rows beside the rules, or none at all.
+    pub(crate) tuning: &'a [Tuning],
+    /// Only the rule of this number.
+    pub(crate) only: Option<u32>,
+    /// Who wants to know.
+    pub(crate) watch: Option<&'a mut Vec<Sighting>>,
 }
 
 /// The automata that all rules share.
@@ -80,8 +94,9 @@ impl Engine {
     /// True if rule number `only` by itself finds something in the whole of `text`.
     pub(crate) fn scan_alone(&self, rules: &[Rule], only: u32, scope: Scope, text: &str) -> bool {
         let mut state = ScanState::default();
+        let terms = Terms { rules, tuning: &[], only: Some(only), watch: None };
         if let Some(pool) = &self.pool {
-            self.find(rules, Some(only), scope, text, true, &mut state, &mut pool.get());
+            self.find(terms, scope, text, true, &mut state, &mut pool.get());
         }
         !state.pending.is_empty()
     }
@@ -89,13 +104,14 @@ impl Engine {
     /// See [`crate::detect::Ruleset::scan`].
     pub(crate) fn scan(
         &self,
-        rules: &[Rule],
+        terms: Terms<'_>,
         scope: Scope,
         text: &str,
         ended: bool,
         state: &mut ScanState,
         out: &mut Vec<Finding>,
     ) -> usize {
+        let rules = terms.rules;
         // What looks ahead is decided at the end only.
         if !ended && (scope.phase == Phase::Request || scope.injection) {
             return state.decided;
@@ -104,17 +120,15 @@ impl Engine {
             state.decided = text.len();
             return text.len();
         };
-        self.find(rules, None, scope, text, ended, state, &mut pool.get());
+        self.find(terms, scope, text, ended, state, &mut pool.get());
         state.decided = resolve::resolve(&mut state.pending, state.known, ended, rules, out).max(state.decided);
         state.decided
     }
 
-    /// Finds all matches that are decided and not yet known, of all rules or the `only` one.
-    #[expect(clippy::too_many_arguments, reason = "the one place where all parts meet")]
+    /// Finds all matches that are decided and not yet known.
     fn find(
         &self,
-        rules: &[Rule],
-        only: Option<u32>,
+        terms: Terms<'_>,
         scope: Scope,
         text: &str,
         ended: bool,
@@ -127,7 +141,8 @@ impl Engine {
             false => self.open.start(&mut scratch.tail, window.text(), window.from),
         };
         let (open, known) = window.floor(open);
-        let mut pass = Pass { rules, scope, window: &window, open, slots: &mut scratch.slots, state };
+        let Terms { rules, tuning, only, watch } = terms;
+        let mut pass = Pass { rules, tuning, scope, window: &window, open, slots: &mut scratch.slots, state, watch };
         let range = window.from..open;
         self.finder.run(rules, scope, window.text(), range, &mut scratch.windows, &mut |rule, start, end| {
             if only.is_none_or(|only| only == rule) {
@@ -149,12 +164,14 @@ const MOST_SIEVED: usize = 8;
 /// One rule after the other over one window of text.
 struct Pass<'a> {
     rules: &'a [Rule],
+    tuning: &'a [Tuning],
     scope: Scope,
     window: &'a Window<'a>,
     /// Matches that start at or after this are not decided.
     open: usize,
     slots: &'a mut [Option<NonMaxUsize>],
     state: &'a mut ScanState,
+    watch: Option<&'a mut Vec<Sighting>>,
 }
 
 impl Pass<'_> {
@@ -162,6 +179,14 @@ impl Pass<'_> {
     fn search(&mut self, index: u32, start: usize, end: usize) {
         let Some(rule) = self.rules.get(index as usize) else { return };
         let (matcher, text) = (&rule.matcher, self.window.text());
+        let tuning = self.tuning.get(index as usize);
+        if tuning.is_some_and(Tuning::is_off) {
+            return;
+        }
+        let confidence = tuning.and_then(|row| row.confidence).unwrap_or(matcher.confidence);
+        if let Some(watch) = &mut self.watch {
+            watch.push(Sighting::Searched { rule: index });
+        }
         let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(end));
         let busy = self.state.busy.iter().find(|(r, _)| *r == index).map_or(0, |(_, end)| self.window.view_at(*end));
         let mut at = start.max(self.window.from).max(busy);
@@ -170,9 +195,9 @@ impl Pass<'_> {
             if whole.start >= self.open {
                 return;
             }
-            at = match self.try_match(matcher, whole) {
-                Some((whole, span, confidence)) => {
-                    self.accept(index, whole, span, confidence);
+            at = match self.try_match(index, matcher, confidence, whole) {
+                Some((whole, span, judged)) => {
+                    self.accept(index, whole, span, judged);
                     whole.end
                 }
                 // INVARIANT: what is refused shifts nothing. So a rule's findings are those of its decided starts, in
@@ -219,12 +244,19 @@ impl Pass<'_> {
 
     /// Judges a match, and where it is refused though it goes over a space, the shorter ones at the same place: a number with another
     /// one behind it on the next line has matched as one. The match that is accepted, its span and its confidence.
-    fn try_match(&mut self, matcher: &Matcher, mut whole: TextSpan) -> Option<(TextSpan, TextSpan, u8)> {
+    fn try_match(
+        &mut self,
+        rule: u32,
+        matcher: &Matcher,
+        confidence: u8,
+        mut whole: TextSpan,
+    ) -> Option<(TextSpan, TextSpan, Judged)> {
         for _ in 0..=MOST_SHORTER {
             let span = matcher.secret.and_then(|g| self.group(g)).filter(|s| !s.is_empty()).unwrap_or(whole);
             let surroundings = Surroundings { window: self.window, span, ahead: self.scope.phase == Phase::Request };
-            if let Some(confidence) = judge::judge(matcher, &surroundings, whole) {
-                return Some((whole, span, confidence));
+            match judge::judge(matcher, confidence, &surroundings, whole) {
+                Ok(judged) => return Some((whole, span, judged)),
+                Err(fate) => self.tell(rule, span, fate),
             }
             let text = self.window.text();
             let shorter = text.get(whole.range())?.trim_end_matches(|c: char| !c.is_whitespace()).trim_end();
@@ -237,12 +269,26 @@ impl Pass<'_> {
         None
     }
 
-    fn accept(&mut self, rule: u32, whole: TextSpan, span: TextSpan, confidence: u8) {
-        self.state.pending.push(Candidate { rule, span: self.window.raw(span), confidence });
+    fn accept(&mut self, rule: u32, whole: TextSpan, span: TextSpan, Judged { confidence, context }: Judged) {
+        let text = self.window.text().get(span.range()).unwrap_or_default();
+        // INVARIANT: what is not admitted has matched all the same, so that nothing is found inside it.
+        match self.tuning.get(rule as usize).map_or(Ok(()), |row| row.admit(confidence, text)) {
+            Ok(()) => {
+                self.state.pending.push(Candidate { rule, span: self.window.raw(span), confidence });
+                self.tell(rule, span, Fate::Candidate { confidence, context });
+            }
+            Err(fate) => self.tell(rule, span, fate),
+        }
         let end = self.window.raw(whole).end;
         match self.state.busy.iter_mut().find(|(r, _)| *r == rule) {
             Some(busy) => busy.1 = end,
             None => self.state.busy.push((rule, end)),
+        }
+    }
+
+    fn tell(&mut self, rule: u32, span: TextSpan, fate: Fate) {
+        if let Some(watch) = &mut self.watch {
+            watch.push(Sighting::Matched { rule, span: self.window.raw(span), fate });
         }
     }
 

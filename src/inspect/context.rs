@@ -76,7 +76,7 @@ impl Context {
             self.note(finding, part, path, "none", "");
             return Ok(Ruling { replacement: None, filtered: masked });
         }
-        let judgement = self.guards.guardrails.judge(self.phase, part, &info.kind, finding.confidence);
+        let judgement = self.guards.guardrails.judge_rule(self.phase, part, &info.kind, &info.id, finding.confidence);
         match judgement.action {
             Some(Action::Block) => {
                 self.note(finding, part, path, "block", &judgement.guardrail);
@@ -122,7 +122,8 @@ impl Context {
             return Ok(());
         };
         let score = injection_score(signals.iter());
-        let judgement = self.guards.guardrails.judge(self.phase, part, &strongest.rule.kind, score);
+        let rule = &strongest.rule;
+        let judgement = self.guards.guardrails.judge_rule(self.phase, part, &rule.kind, &rule.id, score);
         let blocks = judgement.action == Some(Action::Block);
         let action = match judgement.action {
             None => "none",

@@ -10,11 +10,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::glob::Glob;
 use crate::policy::profile::Profile;
 use crate::policy::verdict::Action;
 use crate::redact::Strategy;
-use crate::text::{Part, Phase};
+use crate::text::{Glob, Part, Phase};
 
 /// What happens when the detectors behind a guardrail cannot answer (a deadline passed, a model is missing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -34,6 +33,8 @@ pub struct Guardrail {
     pub name: Arc<str>,
     /// Kinds that it speaks of; any of them.
     pub kinds: Vec<Glob>,
+    /// Ids of rules that it speaks of; any of them, or all if empty.
+    pub rules: Vec<Glob>,
     /// The phase; `None`: both.
     pub phase: Option<Phase>,
     /// The parts; any of them.
@@ -59,17 +60,18 @@ const INJECTION: &str = "injection.";
 const SECRETS: [&str; 2] = ["secret.", "pci."];
 
 impl Guardrail {
-    /// True if it decides over a finding of `kind` with `confidence` at this place (the tenant is left aside).
+    /// True if it decides over a finding of `kind`, by the rule of this id, with `confidence` at this place (the tenant is left aside).
     ///
     /// A redacting row never speaks of `injection.*`: an injection is a property of a channel, and taking words out of it
     /// would neither disarm it nor leave an honest text.
     #[must_use]
-    pub fn speaks_of(&self, phase: Phase, part: Part, kind: &str, confidence: u8) -> bool {
+    pub fn speaks_of(&self, phase: Phase, part: Part, kind: &str, rule: &str, confidence: u8) -> bool {
         confidence >= self.threshold
             && self.phase.is_none_or(|own| own == phase)
             && self.parts.contains(&part)
             && !(self.action == Action::Redact && kind.starts_with(INJECTION))
             && self.kinds.iter().any(|glob| glob.matches(kind))
+            && (self.rules.is_empty() || self.rules.iter().any(|glob| glob.matches(rule)))
     }
 }
 
@@ -131,11 +133,18 @@ impl Guardrails {
         Self { rows: profile.rows().into() }
     }
 
-    /// Judges a finding of `kind` with `confidence` (0–100) in `part`. For `injection.*` kinds, `confidence` is the channel's score.
+    /// Judges a finding of `kind` with `confidence` (0–100) in `part`, whatever rule found it: rows for some rules only say nothing.
+    /// For `injection.*` kinds, `confidence` is the channel's score.
     #[must_use]
     pub fn judge(&self, phase: Phase, part: Part, kind: &str, confidence: u8) -> Judgement {
+        self.judge_rule(phase, part, kind, "", confidence)
+    }
+
+    /// As [`Guardrails::judge`], for a finding by the rule of this id.
+    #[must_use]
+    pub fn judge_rule(&self, phase: Phase, part: Part, kind: &str, rule: &str, confidence: u8) -> Judgement {
         let secret = SECRETS.iter().any(|prefix| kind.starts_with(prefix));
-        let row = self.rows.iter().find(|row| row.speaks_of(phase, part, kind, confidence));
+        let row = self.rows.iter().find(|row| row.speaks_of(phase, part, kind, rule, confidence));
         let secret = secret && !row.is_some_and(|row| row.restore_in_tools);
         let Some(row) = row else {
             return Judgement { action: None, strategy: Strategy::Mask, guardrail: Arc::from(""), secret };
@@ -148,7 +157,8 @@ impl Guardrails {
     /// could have spoken says; open if every such row only observes, so that no finding could have changed anything.
     #[must_use]
     pub fn fail_mode(&self, phase: Phase, part: Part, kind: &str) -> FailMode {
-        let could_speak = |row: &&Guardrail| row.speaks_of(phase, part, kind, row.threshold.max(100));
+        let could_speak =
+            |row: &&Guardrail| row.rules.is_empty() && row.speaks_of(phase, part, kind, "", row.threshold.max(100));
         let acting = self.rows.iter().filter(could_speak).find(|row| row.action > Action::Observe);
         acting.map_or(FailMode::Open, |row| row.fail)
     }
@@ -177,6 +187,7 @@ mod tests {
             restore_in_tools: false,
             name: name.into(),
             kinds: kinds.iter().map(|kind| Glob::new(kind).unwrap()).collect(),
+            rules: Vec::new(),
             phase: None,
             parts: Part::ALL.to_vec(),
             tenants: vec![Glob::new("*").unwrap()],
@@ -218,6 +229,23 @@ mod tests {
                 (name.to_owned(), action),
                 "{tenant} {kind} {confidence}"
             );
+        }
+    }
+
+    #[test]
+    fn a_row_may_speak_of_some_rules_only() {
+        let mut bare = row("bare phones", &["pii.*"], 0, Action::Block);
+        bare.rules = vec![Glob::new("phone-*").unwrap()];
+        let set = GuardrailSet { profile: Profile::Observe, configured: vec![bare] };
+        let guardrails = Guardrails::for_tenant(&set, "acme");
+        for (rule, action) in [
+            ("phone-bare", Action::Block),
+            ("email", Action::Observe),
+            ("", Action::Observe),
+            ("xphone-", Action::Observe),
+        ] {
+            let judgement = guardrails.judge_rule(Phase::Request, Part::User, "pii.x", rule, 50);
+            assert_eq!(judgement.action, Some(action), "{rule}");
         }
     }
 

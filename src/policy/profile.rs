@@ -17,11 +17,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::glob::Glob;
 use crate::policy::guardrail::{FailMode, Guardrail};
 use crate::policy::verdict::Action;
 use crate::redact::Strategy;
-use crate::text::{Part, Phase};
+use crate::text::{Glob, Part, Phase};
 
 /// A named set of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -170,6 +169,7 @@ fn guardrail(&(name, kinds, phase, parts, threshold, deed): &Row) -> Guardrail {
         restore_in_tools: false,
         name: name.into(),
         kinds: kinds.iter().filter_map(|kind| Glob::new(kind)).collect(),
+        rules: Vec::new(),
         phase,
         parts: parts.to_vec(),
         tenants: Glob::new("*").into_iter().collect(),

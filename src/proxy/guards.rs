@@ -26,16 +26,20 @@ pub struct GuardBook {
 #[derive(Clone)]
 struct Edition {
     ruleset: Arc<Ruleset>,
-    hash: Arc<str>,
     // SECURITY: the tenant is the key, so one tenant's guards cannot be found for another.
     tenants: HashMap<Arc<str>, Guards>,
 }
 
 impl Edition {
     fn of(ruleset: Arc<Ruleset>) -> Self {
-        let hash = Arc::from(ruleset.hash());
-        Self { ruleset, hash, tenants: HashMap::new() }
+        Self { ruleset, tenants: HashMap::new() }
     }
+}
+
+/// SECURITY: the hash is taken from the very rules that inspect, so what the caller is told and what is recorded cannot be another set's.
+fn with_hash(guards: Guards) -> (Guards, Arc<str>) {
+    let hash = Arc::clone(guards.ruleset.hash());
+    (guards, hash)
 }
 
 impl GuardBook {
@@ -50,7 +54,7 @@ impl GuardBook {
     pub fn guards(&self, tenant: &Arc<str>) -> (Guards, Arc<str>) {
         let edition = self.current.load();
         if let Some(guards) = edition.tenants.get(tenant) {
-            return (guards.clone(), Arc::clone(&edition.hash));
+            return with_hash(guards.clone());
         }
         let guards = (self.make)(&edition.ruleset, tenant);
         if edition.tenants.len() < MAX_REMEMBERED {
@@ -63,18 +67,24 @@ impl GuardBook {
                 next
             });
         }
-        (guards, Arc::clone(&edition.hash))
+        with_hash(guards)
     }
 
     /// The hash of the rules in force.
     #[must_use]
     pub fn hash(&self) -> Arc<str> {
-        Arc::clone(&self.current.load().hash)
+        Arc::clone(self.current.load().ruleset.hash())
     }
 
-    /// Puts new rules in force; exchanges under way keep theirs.
-    pub fn swap(&self, ruleset: Arc<Ruleset>) {
-        self.current.store(Arc::new(Edition::of(ruleset)));
+    /// The rules in force, before anything that a tenant changes.
+    #[must_use]
+    pub fn ruleset(&self) -> Arc<Ruleset> {
+        Arc::clone(&self.current.load().ruleset)
+    }
+
+    /// Puts new rules in force; exchanges under way keep theirs. Returns those that were in force.
+    pub fn swap(&self, ruleset: Arc<Ruleset>) -> Arc<Ruleset> {
+        Arc::clone(&self.current.swap(Arc::new(Edition::of(ruleset))).ruleset)
     }
 }
 

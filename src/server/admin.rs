@@ -1,4 +1,4 @@
-//! The admin listener: probes and metrics, never for callers.
+//! The admin listener: probes, metrics and where the rules stand, never for callers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,8 @@ use crate::proxy::body::OutBody;
 const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Answers probes.
 #[derive(Clone)]
 pub struct Admin {
@@ -22,6 +24,8 @@ pub struct Admin {
     pub ready: Arc<AtomicBool>,
     /// What `/metrics` shows; `None`: this process records none.
     pub metrics: Option<PrometheusHandle>,
+    /// Makes the JSON that `/rulesets` shows.
+    pub rulesets: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Admin {
@@ -45,7 +49,8 @@ impl Admin {
                 Some(handle) => respond(StatusCode::OK, EXPOSITION, Bytes::from(handle.render())),
                 None => plain(StatusCode::NOT_FOUND, "another recorder holds this process's metrics\n"),
             },
-            _ => plain(StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n"),
+            "/rulesets" => respond(StatusCode::OK, JSON, Bytes::from((self.rulesets)())),
+            _ => plain(StatusCode::NOT_FOUND, "there are /healthz, /readyz, /metrics and /rulesets\n"),
         }
     }
 }
@@ -68,11 +73,13 @@ mod tests {
     #[test]
     fn probes() {
         let ready = Arc::new(AtomicBool::new(true));
-        let admin = Admin { ready: Arc::clone(&ready), metrics: None };
+        let rulesets = Arc::new(|| b"{}".to_vec());
+        let admin = Admin { ready: Arc::clone(&ready), metrics: None, rulesets };
         let status = |method: &str, path: &str| {
             admin.answer(&Request::builder().method(method).uri(path).body(()).unwrap()).status().as_u16()
         };
         assert_eq!((status("GET", "/healthz"), status("GET", "/readyz")), (200, 200));
+        assert_eq!(status("GET", "/rulesets"), 200);
         ready.store(false, Ordering::Relaxed);
         assert_eq!((status("GET", "/healthz"), status("HEAD", "/readyz")), (200, 503));
         assert_eq!((status("GET", "/v1/models"), status("POST", "/healthz")), (404, 405));

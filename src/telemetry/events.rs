@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::inspect::{RefusalCode, Report};
 use crate::telemetry::Metric;
-use crate::telemetry::handle::{count, shift, time};
+use crate::telemetry::handle::{count, set, shift, time};
 use crate::text::Phase;
 
 /// An exchange has been answered to its end.
@@ -130,6 +130,10 @@ impl AuditWaited {
 pub struct RulesetReload<'a> {
     /// The hash now in force.
     pub hash: &'a str,
+    /// `swapped`, `unchanged`, `kept_last_good`.
+    pub outcome: &'static str,
+    /// Reading, compiling and testing.
+    pub took: Duration,
     /// Why the last good one stays, if it does.
     pub error: Option<&'a str>,
 }
@@ -137,11 +141,12 @@ pub struct RulesetReload<'a> {
 impl RulesetReload<'_> {
     /// Counts and logs.
     pub fn emit(self) {
-        let result = if self.error.is_some() { "kept_last_good" } else { "swapped" };
-        count(Metric::RulesetReloads, &[result], 1);
+        count(Metric::RulesetReloads, &[self.outcome], 1);
+        time(Metric::RulesetReloadSeconds, &[], self.took);
+        set(Metric::RulesetStale, if self.error.is_some() { 1.0 } else { 0.0 });
         match self.error {
             Some(error) => tracing::error!(ruleset = self.hash, error, "ruleset not reloaded: the last good one stays"),
-            None => tracing::info!(ruleset = self.hash, "ruleset reloaded"),
+            None => tracing::info!(ruleset = self.hash, outcome = self.outcome, "ruleset reloaded"),
         }
     }
 }

@@ -25,6 +25,12 @@ pub(super) fn shift(metric: Metric, by: f64) {
     let _ = GAUGES.try_with(|kept| kept.borrow_mut().with(metric, &[], make, |gauge| gauge.increment(by)));
 }
 
+/// Sets a gauge without labels.
+pub(super) fn set(metric: Metric, to: f64) {
+    let make = |labels| metrics::gauge!(metric.name(), labels);
+    let _ = GAUGES.try_with(|kept| kept.borrow_mut().with(metric, &[], make, |gauge| gauge.set(to)));
+}
+
 /// Notes a duration. `values` as in [`count`].
 pub(super) fn time(metric: Metric, values: &[&str], took: std::time::Duration) {
     let make = |labels| metrics::histogram!(metric.name(), labels);

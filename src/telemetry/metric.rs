@@ -25,6 +25,10 @@ pub enum Metric {
     CoverageBytes,
     /// Reloads of the ruleset.
     RulesetReloads,
+    /// Time of one reload.
+    RulesetReloadSeconds,
+    /// Whether the files on disk could not be loaded.
+    RulesetStale,
     /// Panics caught.
     Panics,
 }
@@ -42,7 +46,7 @@ pub enum Shape {
 
 impl Metric {
     /// Every metric, for descriptions and documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Requests,
         Self::Refusals,
         Self::Aborted,
@@ -54,6 +58,8 @@ impl Metric {
         Self::Findings,
         Self::CoverageBytes,
         Self::RulesetReloads,
+        Self::RulesetReloadSeconds,
+        Self::RulesetStale,
         Self::Panics,
     ];
 
@@ -84,6 +90,15 @@ impl Metric {
                 "Bytes of strings inspected under a table row, opaque, or unlisted (inspected all the same).",
             ),
             Self::RulesetReloads => ("sidewall_ruleset_reloads_total", Counter, &["result"], "Reloads of the ruleset."),
+            Self::RulesetReloadSeconds => {
+                ("sidewall_ruleset_reload_seconds", Histogram, &[], "Time to read, compile and test a ruleset.")
+            }
+            Self::RulesetStale => (
+                "sidewall_ruleset_stale",
+                Gauge,
+                &[],
+                "1 if the files could not be loaded and the last good set stays.",
+            ),
             Self::Panics => ("sidewall_panics_total", Counter, &[], "Panics caught; each ended one exchange only."),
         }
     }

@@ -37,9 +37,13 @@ mod proxy_exchange;
 #[cfg(test)]
 mod proxy_refusals;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod rules_cli;
 #[cfg(test)]
 mod rules_shipped;
+#[cfg(test)]
+mod rules_tuning;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

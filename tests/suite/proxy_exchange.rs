@@ -7,7 +7,7 @@ use sidewall::proxy::ledger::{Outcome, Stage};
 use tokio::sync::Notify;
 
 use crate::support::{
-    PATIENCE, Sidecar, Step, Upstream, chunk, client, json_response, last_chunk, send, stream_head, text,
+    PATIENCE, Sidecar, Step, Upstream, chunk, client, json_response, last_chunk, send, stream_head, text, unix_get,
 };
 
 const ASK: &str = r#"{"model":"m","messages":[{"role":"user","content":"hello"}]}"#;
@@ -198,14 +198,4 @@ async fn http2_and_unix_sockets() {
     assert_eq!(text(response).await, ANSWER);
     let answer = unix_get(&sidecar.dir.path().join("calls.sock"), "/v1/models").await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(ANSWER), "{answer}");
-}
-
-async fn unix_get(path: &std::path::Path, target: &str) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::UnixStream::connect(path).await.unwrap();
-    let request = format!("GET {target} HTTP/1.1\r\nhost: sidewall\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    tokio::time::timeout(PATIENCE, stream.read_to_string(&mut text)).await.expect("an end").unwrap();
-    text
 }

@@ -89,3 +89,33 @@ fn a_rule_that_fails_its_examples_fails_the_command() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("x: misses"));
 }
+
+#[test]
+fn explain_says_of_a_text_what_every_rule_made_of_it() {
+    // A card, the same in base64, and a number that fails Luhn.
+    let text = "ring 4111 1111 1111 1111\nkey NDExMTExMTExMTExMTExMQ== id 4111 1111 1111 1112\n";
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&sidewall(&["rules", "explain", "-", "--only", "pan", "--json"], text))).unwrap();
+    let matches: Vec<_> = json["matches"].as_array().unwrap().iter().collect();
+    let row = |m: &serde_json::Value| {
+        (
+            m["line"].as_u64().unwrap(),
+            m["view"].as_str().unwrap().to_owned(),
+            m["fate"].as_str().unwrap().to_owned(),
+            m["reported"].as_bool().unwrap(),
+        )
+    };
+    let rows: Vec<_> = matches.into_iter().map(row).collect();
+    let expect = |line, view: &str, fate: &str, reported| (line, view.to_owned(), fate.to_owned(), reported);
+    assert_eq!(
+        rows,
+        [
+            expect(1, "text", "candidate", true),
+            expect(2, "base64", "candidate", true),
+            expect(2, "text", "invalid", false)
+        ]
+    );
+    let words = stdout(&sidewall(&["rules", "explain", "4111 1111 1111 1112", "--only", "pan"], ""));
+    assert!(words.contains("dropped: `luhn-pan` rejects it"), "{words}");
+    assert!(!words.contains("4111"), "{words}");
+}

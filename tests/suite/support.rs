@@ -261,3 +261,14 @@ pub(crate) async fn text(response: Response<Incoming>) -> String {
     let body = tokio::time::timeout(PATIENCE, response.into_body().collect()).await.expect("an end").unwrap();
     String::from_utf8_lossy(&body.to_bytes()).into_owned()
 }
+
+/// A GET over a Unix socket: head and body.
+pub(crate) async fn unix_get(path: &std::path::Path, target: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::UnixStream::connect(path).await.unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nhost: sidewall\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_string(&mut text)).await.expect("an end").unwrap();
+    text
+}

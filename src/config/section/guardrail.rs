@@ -41,6 +41,8 @@ fn one(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Guardrail> {
     let name = name.and_then(|node| title(&node, reading));
     let kinds_mend = "list kinds such as \"pci.*\", \"pii.email\" or \"*\"";
     let kinds = table.need("kinds", reading, kinds_mend).map(|node| globs(&node, reading, kinds_mend));
+    let rules_mend = "list ids of rules such as \"phone-*\", or leave the key out for all";
+    let rules = table.take("rules").map_or_else(Vec::new, |node| globs(&node, reading, rules_mend));
     let phase = table.take("phase").and_then(|node| node.word(reading, &PHASES)).unwrap_or(None);
     let parts = table.take("parts").map_or_else(|| Part::ALL.to_vec(), |node| parts(&node, reading));
     let tenants = table.take("tenants");
@@ -96,6 +98,7 @@ fn one(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Guardrail> {
         restore_in_tools,
         name: name?.into(),
         kinds: kinds?,
+        rules,
         phase,
         parts,
         tenants,
@@ -106,7 +109,7 @@ fn one(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Guardrail> {
     })
 }
 
-fn every() -> Vec<Glob> {
+pub(super) fn every() -> Vec<Glob> {
     Glob::new("*").into_iter().collect()
 }
 
@@ -121,7 +124,7 @@ fn title<'d>(node: &Node<'d>, reading: &mut Reading<'_>) -> Option<&'d str> {
 }
 
 /// A list of patterns, or a single `"*"`.
-fn globs(node: &Node<'_>, reading: &mut Reading<'_>, mend: &str) -> Vec<Glob> {
+pub(super) fn globs(node: &Node<'_>, reading: &mut Reading<'_>, mend: &str) -> Vec<Glob> {
     if node.is_star() {
         return every();
     }

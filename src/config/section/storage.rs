@@ -1,13 +1,11 @@
-//! What lies on disk, and what is not built yet: `[redaction]`, `[rulesets]`, `[classifier]`, `refusal`, and secrets that are kept out of the file.
+//! What lies on disk, and what is not built yet: `[redaction]`, `[classifier]`, `refusal`, and secrets that are kept out of the file.
 
 use std::fs;
 use std::io::Read;
 
 use crate::config::reader::{At, Node, Reading, Table};
 use crate::config::section::not_built;
-use crate::config::settings::{
-    MIN_REDACTION_KEY_BYTES, RedactionKey, RedactionSettings, RulesetSettings, SecretSource,
-};
+use crate::config::settings::{MIN_REDACTION_KEY_BYTES, RedactionKey, RedactionSettings, SecretSource};
 use crate::secret::Sensitive;
 
 /// LIMIT: 64 KiB for a key file: keys and tokens are far smaller, and `/dev/zero` must end.
@@ -87,25 +85,6 @@ fn redaction_key(
         return None;
     }
     Some(RedactionKey { source, material: bytes.clone() })
-}
-
-/// Reads `[rulesets]`.
-pub(in crate::config) fn rulesets(root: &mut Table<'_>, reading: &mut Reading<'_>) -> RulesetSettings {
-    let mut settings = RulesetSettings::default();
-    let Some(mut table) = root.section("rulesets", reading) else { return settings };
-    if let Some(node) = table.take("paths") {
-        for node in node.filled_array(reading, "list files or folders of rules, or leave [rulesets] out") {
-            let Some(path) = node.string(reading) else { continue };
-            let path = reading.resolve(path);
-            if let Err(error) = fs::metadata(&path) {
-                let what = format!("{} cannot be opened ({error})", path.display());
-                reading.error(&node.at, what, "check the path; without [rulesets] the built-in rules apply");
-            }
-            settings.paths.push(path);
-        }
-    }
-    table.finish(reading);
-    settings
 }
 
 /// Refuses `[classifier]`: promising a model and running none would be worse than saying so.

@@ -7,7 +7,7 @@ use aho_corasick::AhoCorasick;
 use regex_automata::meta;
 use regex_syntax::hir::{Hir, HirKind};
 
-use super::errors::{Reporter, RulesetError};
+use super::errors::{Lines, Reporter, RulesetError};
 use super::load::Sourced;
 use super::schema::RuleSpec;
 use super::shape;
@@ -40,16 +40,16 @@ const INJECTION: &str = "injection.";
 /// Compiles all rules; mistakes go to `errors`.
 pub(super) fn compile(sources: Vec<Sourced>, errors: &mut Vec<RulesetError>) -> Vec<Rule> {
     if sources.len() > MAX_RULES {
-        Reporter { file: "(all files)", rule: String::new(), errors }
+        Reporter { file: "(all files)", rule: String::new(), lines: &Lines::default(), errors }
             .report(format!("{} rules are more than the {MAX_RULES} allowed", sources.len()), "remove rules");
         return Vec::new();
     }
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     let mut rules = Vec::with_capacity(sources.len());
-    for Sourced { file, spec } in sources {
-        let mut reporter = Reporter { file: &file, rule: spec.id.clone(), errors };
+    for Sourced { file, lines, spec } in sources {
+        let mut reporter = Reporter { file: &file, rule: spec.id.clone(), lines: &lines, errors };
         if let Some(other) = seen.insert(spec.id.clone(), file.clone()) {
-            reporter.report(format!("the id is taken by a rule in {other}"), "give each rule its own id");
+            reporter.report_at("id", format!("the id is taken by a rule in {other}"), "give each rule its own id");
         }
         check_names(&spec, &mut reporter);
         check_numbers(&spec, &mut reporter);
@@ -61,7 +61,8 @@ pub(super) fn compile(sources: Vec<Sourced>, errors: &mut Vec<RulesetError>) -> 
                 word: word(&spec).into(),
                 weight: spec.weight,
             });
-            rules.push(Rule { info, file: file.clone(), spec, matcher });
+            let line = lines.of("");
+            rules.push(Rule { info, file: file.clone(), line, spec, matcher });
         }
     }
     rules
@@ -77,10 +78,18 @@ fn check_names(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
         !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == extra)
     };
     if !lower(&spec.id, b'-') {
-        reporter.report(format!("id `{}` is not `[a-z0-9-]+`", spec.id), "use lower-case letters, digits, hyphens");
+        reporter.report_at(
+            "id",
+            format!("id `{}` is not `[a-z0-9-]+`", spec.id),
+            "use lower-case letters, digits, hyphens",
+        );
     }
     if spec.kind.split('.').count() < 2 || !spec.kind.split('.').all(|part| lower(part, b'_')) {
-        reporter.report(format!("kind `{}` is not dotted lower case", spec.kind), "write it like `pii.email`");
+        reporter.report_at(
+            "kind",
+            format!("kind `{}` is not dotted lower case", spec.kind),
+            "write it like `pii.email`",
+        );
     }
     let word = word(spec);
     let is_part = |p: &str| p.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) && !p.is_empty();
@@ -95,13 +104,17 @@ fn check_names(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
         && validate::lookup(name).is_none()
     {
         let names: Vec<&str> = validate::names().collect();
-        reporter.report(format!("validator `{name}` does not exist"), format!("validators are: {}", names.join(", ")));
+        reporter.report_at(
+            "validator",
+            format!("validator `{name}` does not exist"),
+            format!("validators are: {}", names.join(", ")),
+        );
     }
 }
 
 fn check_numbers(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
     if spec.confidence > 100 {
-        reporter.report("confidence is over 100", "give 0 to 100");
+        reporter.report_at("confidence", "confidence is over 100", "give 0 to 100");
     }
     match (is_injection(spec), spec.weight) {
         (true, 1..=100) | (false, 0) => {}
@@ -109,10 +122,14 @@ fn check_numbers(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
         (false, _) => reporter.report("only `injection.*` rules have a weight", "remove `weight`"),
     }
     if spec.entropy.is_some_and(|e| !(e > 0.0 && e <= MAX_ENTROPY)) {
-        reporter.report("entropy is not in 0 to 8 bits per character", "give about 3.0 for random tokens");
+        reporter.report_at(
+            "entropy",
+            "entropy is not in 0 to 8 bits per character",
+            "give about 3.0 for random tokens",
+        );
     }
     if spec.digits == Some(0) {
-        reporter.report("`digits = 0` is no prefilter", "give the least number of digits in a match");
+        reporter.report_at("digits", "`digits = 0` is no prefilter", "give the least number of digits in a match");
     }
 }
 
@@ -156,7 +173,11 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
     let hir = match regex_syntax::parse(&spec.regex) {
         Ok(hir) => hir,
         Err(e) => {
-            reporter.report(format!("the regex does not parse: {e}"), "see the syntax of the Rust crate `regex`");
+            reporter.report_at(
+                "regex",
+                format!("the regex does not parse: {e}"),
+                "see the syntax of the Rust crate `regex`",
+            );
             return None;
         }
     };
@@ -172,19 +193,19 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         Ok(built) => built,
         Err(e) => {
             let mend = "use smaller counts, and `[A-Za-z0-9_]` instead of `\\w`, `[0-9]` instead of `\\d`";
-            reporter.report(format!("the compiled regex is too large or wrong: {e}"), mend);
+            reporter.report_at("regex", format!("the compiled regex is too large or wrong: {e}"), mend);
             return None;
         }
     };
     let injection = is_injection(spec);
     let longest = shape::max_len(&hir);
     if hir.properties().minimum_len().unwrap_or(0) == 0 {
-        reporter.report("the regex matches the empty text", "demand at least one character");
+        reporter.report_at("regex", "the regex matches the empty text", "demand at least one character");
         return None;
     }
     if longest > MAX_MATCH && !injection {
         let mend = format!("bound every `*`, `+` and `{{n,}}`: at most {MAX_MATCH} bytes may be held back in a stream");
-        reporter.report("the regex has no bound on the length of its matches, or too large a one", mend);
+        reporter.report_at("regex", "the regex has no bound on the length of its matches, or too large a one", mend);
         return None;
     }
     let prefilter = prefilter(spec, &hir);

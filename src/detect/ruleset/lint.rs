@@ -16,6 +16,8 @@ const OPENING_KEYWORD_BYTES: usize = 8;
 pub struct LintFinding {
     /// The file of the rule.
     pub file: String,
+    /// Its line there, from 1.
+    pub line: Option<usize>,
     /// The rule's id.
     pub rule: String,
     /// What is wrong.
@@ -29,7 +31,11 @@ const PROSE: &str = "It is a truth universally acknowledged, that ";
 
 impl fmt::Display for LintFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: rule {}: {} ({})", self.file, self.rule, self.what, self.mend)
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": rule {}: {} ({})", self.rule, self.what, self.mend)
     }
 }
 
@@ -38,10 +44,10 @@ impl Ruleset {
     #[must_use]
     pub fn lint(&self) -> Vec<LintFinding> {
         let mut found = Vec::new();
-        for rule in &self.rules {
+        for rule in &*self.rules {
             let mut note = |what: String, mend: &str| {
-                let (file, rule) = (rule.file.clone(), rule.spec.id.clone());
-                found.push(LintFinding { file, rule, what, mend: mend.to_owned() });
+                let (file, line, rule) = (rule.file.clone(), rule.line, rule.spec.id.clone());
+                found.push(LintFinding { file, line, rule, what, mend: mend.to_owned() });
             };
             lint_papers(rule, &mut note);
             lint_pattern(rule, &mut note);

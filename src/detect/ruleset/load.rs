@@ -1,20 +1,32 @@
-//! From files to rule specs: reading, the top of the TOML, and every unknown key.
+//! From files to specs of rules and allow-list entries: reading, the top of the TOML, every unknown key, and the lines where
+//! everything stands.
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::errors::{Reporter, RulesetError};
+use super::allow::{self, AllowSpec};
+use super::errors::{Lines, Reporter, RulesetError};
 use super::schema::{KEYS, RuleSpec};
 
 /// LIMIT: bytes of one ruleset file; the shipped ones have a few dozen KiB.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
-/// A rule and the file it came from.
+/// A table of a ruleset file and where it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Sourced {
+pub(super) struct Sourced<T = RuleSpec> {
     pub(super) file: String,
-    pub(super) spec: RuleSpec,
+    pub(super) lines: Lines,
+    pub(super) spec: T,
+}
+
+/// Everything that ruleset files say.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) rules: Vec<Sourced>,
+    pub(super) allows: Vec<Sourced<AllowSpec>>,
 }
 
 /// The contents of `paths` (files, or folders of `*.toml`, in order of their names).
@@ -30,24 +42,29 @@ pub(super) fn read(paths: &[PathBuf], errors: &mut Vec<RulesetError>) -> Vec<(St
         }
     }
     let mut texts = Vec::new();
-    for path in files {
+    for (path, name) in files {
         match read_one(&path) {
-            Ok(text) => texts.push((path.display().to_string(), text)),
+            Ok(text) => texts.push((name, text)),
             Err(e) => file_error(&path, &format!("cannot be read: {e}"), "check the path and its permissions", errors),
         }
     }
     texts
 }
 
-fn expand(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    if !std::fs::metadata(path)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
+/// The files of a path, each with the name by which errors call it.
+fn expand(path: &Path) -> std::io::Result<Vec<(PathBuf, String)>> {
+    // INVARIANT: a symbolic link that is swapped meanwhile (a promotion, a ConfigMap) cannot mix the files of two versions:
+    // it is followed once, here.
+    let real = std::fs::canonicalize(path)?;
+    if !real.is_dir() {
+        return Ok(vec![(real, path.display().to_string())]);
     }
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "toml") {
-            files.push(path);
+    for entry in std::fs::read_dir(&real)? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|e| e == "toml") {
+            let name = path.join(file.file_name().unwrap_or_default()).display().to_string();
+            files.push((file, name));
         }
     }
     files.sort();
@@ -64,48 +81,108 @@ fn read_one(path: &Path) -> std::io::Result<String> {
 
 fn file_error(path: &Path, what: &str, mend: &str, errors: &mut Vec<RulesetError>) {
     let file = path.display().to_string();
-    Reporter { file: &file, rule: String::new(), errors }.report(what, mend);
+    Reporter { file: &file, rule: String::new(), lines: &Lines::default(), errors }.report(what, mend);
 }
 
-/// Parses one file. What can be read is returned even where other rules of the file are broken.
-pub(super) fn parse(file: &str, text: &str, errors: &mut Vec<RulesetError>) -> Vec<Sourced> {
-    let mut top = match text.parse::<toml::Table>() {
-        Ok(table) => table,
-        Err(e) => {
-            let what = format!("is not TOML: {}", e.to_string().trim_end().replace('\n', " "));
-            Reporter { file, rule: String::new(), errors }.report(what, "mend the syntax at that place");
-            return Vec::new();
-        }
-    };
-    let rules = top.remove("rule");
-    for key in top.keys() {
-        Reporter { file, rule: String::new(), errors }
-            .report(format!("unknown key `{key}`"), "a ruleset file holds `[[rule]]` tables only");
+/// Parses one file into `loaded`. What can be read is taken even where other tables of the file are broken.
+pub(super) fn parse(file: &str, text: &str, loaded: &mut Loaded, errors: &mut Vec<RulesetError>) {
+    let places = Places::of(text);
+    let (document, mistakes) = DeTable::parse_recoverable(text);
+    for mistake in &mistakes {
+        let lines = Lines { table: mistake.span().map(|span| places.line(span.start)), keys: Vec::new() };
+        let mut reporter = Reporter { file, rule: String::new(), lines: &lines, errors };
+        reporter.report(format!("is not TOML: {}", mistake.message()), "mend the syntax at that place");
     }
-    let Some(toml::Value::Array(rules)) = rules else {
-        Reporter { file, rule: String::new(), errors }.report("holds no `[[rule]]`", "add rules or remove the file");
-        return Vec::new();
-    };
-    rules.into_iter().enumerate().filter_map(|(i, rule)| parse_rule(file, i, rule, errors)).collect()
+    if !mistakes.is_empty() {
+        // What the parser guessed behind a syntax error would only raise false alarms.
+        return;
+    }
+    let mut any = false;
+    for (key, value) in document.into_inner() {
+        match key.get_ref().as_ref() {
+            "rule" => {
+                any = true;
+                Tables { file, places: &places, keys: &KEYS, errors }.parse("rule", value, &mut loaded.rules);
+            }
+            "allow" => {
+                any = true;
+                Tables { file, places: &places, keys: &allow::KEYS, errors }.parse("allow", value, &mut loaded.allows);
+            }
+            unknown => {
+                let lines = Lines { table: Some(places.line(key.span().start)), keys: Vec::new() };
+                let mut reporter = Reporter { file, rule: String::new(), lines: &lines, errors };
+                let mend = "a ruleset file holds `[[rule]]` and `[[allow]]` tables only";
+                reporter.report(format!("unknown key `{unknown}`"), mend);
+            }
+        }
+    }
+    if !any {
+        let mut reporter = Reporter { file, rule: String::new(), lines: &Lines::default(), errors };
+        reporter.report("holds no `[[rule]]`", "add rules or remove the file");
+    }
 }
 
-fn parse_rule(file: &str, index: usize, rule: toml::Value, errors: &mut Vec<RulesetError>) -> Option<Sourced> {
-    let name = rule.get("id").and_then(toml::Value::as_str).map_or_else(|| format!("#{}", index + 1), str::to_owned);
-    let mut reporter = Reporter { file, rule: name, errors };
-    let toml::Value::Table(mut table) = rule else {
-        reporter.report("is not a table", "write rules as `[[rule]]` tables");
-        return None;
-    };
-    let unknown: Vec<String> = table.keys().filter(|k| !KEYS.contains(&k.as_str())).cloned().collect();
-    for key in unknown {
-        reporter.report(format!("unknown key `{key}`"), format!("keys are: {}", KEYS.join(", ")));
-        table.remove(&key);
+/// Reads the tables of one array of a file.
+struct Tables<'a> {
+    file: &'a str,
+    places: &'a Places,
+    keys: &'a [&'static str],
+    errors: &'a mut Vec<RulesetError>,
+}
+
+impl Tables<'_> {
+    fn parse<T: DeserializeOwned>(&mut self, name: &str, value: Spanned<DeValue<'_>>, out: &mut Vec<Sourced<T>>) {
+        let lines = Lines { table: Some(self.places.line(value.span().start)), keys: Vec::new() };
+        let DeValue::Array(tables) = value.into_inner() else {
+            let mut reporter = Reporter { file: self.file, rule: String::new(), lines: &lines, errors: self.errors };
+            reporter.report(format!("`{name}` is not a list of tables"), format!("write `[[{name}]]` above each"));
+            return;
+        };
+        let tables = tables.into_iter().enumerate();
+        out.extend(tables.filter_map(|(index, table)| self.one(index, table)));
     }
-    match RuleSpec::deserialize(toml::Value::Table(table)) {
-        Ok(spec) => Some(Sourced { file: file.to_owned(), spec }),
-        Err(e) => {
-            reporter.report(e.to_string().trim_end().replace('\n', " "), "give the key with the right type");
-            None
+
+    fn one<T: DeserializeOwned>(&mut self, index: usize, value: Spanned<DeValue<'_>>) -> Option<Sourced<T>> {
+        let id = value.get_ref().get("id").and_then(|id| id.get_ref().as_str());
+        let rule = id.map_or_else(|| format!("#{}", index + 1), str::to_owned);
+        let span = value.span();
+        let mut lines = Lines { table: Some(self.places.line(span.start)), keys: Vec::new() };
+        let DeValue::Table(table) = value.into_inner() else {
+            let mut reporter = Reporter { file: self.file, rule, lines: &lines, errors: self.errors };
+            reporter.report("is not a table", "write it as a table of its own");
+            return None;
+        };
+        lines.keys = table.keys().map(|key| (key.get_ref().to_string(), self.places.line(key.span().start))).collect();
+        let mut reporter = Reporter { file: self.file, rule, lines: &lines, errors: self.errors };
+        let known = |key: &str| self.keys.contains(&key);
+        for (key, _) in lines.keys.iter().filter(|(key, _)| !known(key)) {
+            reporter.report_at(key, format!("unknown key `{key}`"), format!("keys are: {}", self.keys.join(", ")));
         }
+        let table = table.into_iter().filter(|(key, _)| known(key.get_ref())).collect();
+        match T::deserialize(ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)))) {
+            Ok(spec) => Some(Sourced { file: self.file.to_owned(), lines, spec }),
+            Err(e) => {
+                // The narrowest place that the deserializer knows; it quotes the file's own text only.
+                let line = e.span().map(|span| self.places.line(span.start));
+                let at = Lines { table: line.or(lines.table), keys: Vec::new() };
+                let mut reporter = Reporter { lines: &at, ..reporter };
+                reporter.report(e.message().trim_end().replace('\n', " "), "give the key with the right type");
+                None
+            }
+        }
+    }
+}
+
+/// Where lines begin in a text.
+struct Places(Vec<usize>);
+
+impl Places {
+    fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1).collect())
+    }
+
+    /// The line, from 1, of a byte offset.
+    fn line(&self, offset: usize) -> usize {
+        1 + self.0.partition_point(|start| *start <= offset)
     }
 }

@@ -2,6 +2,7 @@
 
 use aho_corasick::AhoCorasick;
 
+use super::watch::Fate;
 use super::window::{LOOK_BACK, Window};
 use crate::detect::ruleset::Matcher;
 use crate::detect::validate::{Candidate, Outcome};
@@ -50,35 +51,53 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// The confidence of a match, or `None` if it is none.
-pub(super) fn judge(matcher: &Matcher, around: &Surroundings<'_>, whole: TextSpan) -> Option<u8> {
+/// A match that is one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged {
+    pub(super) confidence: u8,
+    /// A context word stands near.
+    pub(super) context: bool,
+}
+
+/// Judges a match of a rule that is as sure as `confidence`; or why it is none.
+pub(super) fn judge(
+    matcher: &Matcher,
+    mut confidence: u8,
+    around: &Surroundings<'_>,
+    whole: TextSpan,
+) -> Result<Judged, Fate> {
     let text = around.window.text().get(whole.range()).unwrap_or_default();
     if !matcher.must_be_near.is_empty() {
         let near = around.window.text().get(around.reach(whole)..whole.end).unwrap_or_default();
         if !matcher.must_be_near.iter().any(|word| holds(near, word)) {
-            return None;
+            return Err(Fate::NoKeyword);
         }
     }
     if matcher.least_digits > 0 && text.bytes().filter(u8::is_ascii_digit).count() < matcher.least_digits {
-        return None;
+        return Err(Fate::FewDigits);
     }
-    if matcher.entropy.is_some_and(|least| entropy(around.text()) < least) {
-        return None;
+    if let Some(least) = matcher.entropy {
+        let entropy = entropy(around.text());
+        if entropy < least {
+            return Err(Fate::LowEntropy(entropy));
+        }
     }
-    let mut confidence = matcher.confidence;
     if let Some(validator) = matcher.validator {
         match validator(&Candidate { text: around.text(), before: around.before(), after: around.after() }) {
-            Outcome::Reject => return None,
+            Outcome::Reject => return Err(Fate::Invalid),
             Outcome::Accept => {}
             Outcome::Confidence(sure) => confidence = sure.min(100),
         }
     }
-    let Some(words) = &matcher.context else { return Some(confidence) };
+    let Some(words) = &matcher.context else { return Ok(Judged { confidence, context: false }) };
     let near = |text: &str| mentions(text, words);
     match near(around.before()) || near(around.after()) {
-        true => Some(confidence.saturating_add(CONTEXT_BOOST).min(CONTEXT_CAP).max(confidence)),
-        false if matcher.context_required => None,
-        false => Some(confidence),
+        true => {
+            let raised = confidence.saturating_add(CONTEXT_BOOST).min(CONTEXT_CAP).max(confidence);
+            Ok(Judged { confidence: raised, context: true })
+        }
+        false if matcher.context_required => Err(Fate::NoContext),
+        false => Ok(Judged { confidence, context: false }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Patterns of kinds and tenants: literal text in which `*` stands for any text, the empty one too.
+//! Patterns of kinds, rules and tenants: literal text in which `*` stands for any text, the empty one too.
 
 use std::fmt;
 
