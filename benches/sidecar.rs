@@ -50,12 +50,15 @@ fn main() {
             let mut address = || args.next().and_then(|text| text.parse().ok()).expect("an address");
             passthrough::serve(address(), address());
         }
-        Some("measure") => measure(args.next().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS)),
+        Some("measure") => {
+            let rounds = args.next().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+            measure(rounds, &args.next().unwrap_or_default());
+        }
         rounds => {
             // Once more, on its core; whatever it starts begins there too.
             let rounds = rounds.map_or_else(|| ROUNDS.to_string(), str::to_owned);
             let own = std::env::current_exe().expect("the bench's own path");
-            let status = pinned(PEER_CORE).arg(own).args(["measure", &rounds]).status();
+            let status = pinned(PEER_CORE).arg(own).args(["measure", &rounds]).args(args).status();
             let status = status.expect("taskset (package util-linux) pins processes to cores");
             assert!(status.success(), "the measurement failed");
         }
@@ -146,7 +149,8 @@ struct Figures {
     first: f64,
 }
 
-fn measure(rounds: usize) {
+/// Measures what has `word` in its title.
+fn measure(rounds: usize, word: &str) {
     let dir = tempfile::Builder::new().prefix("sidecar-bench").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
     let dir = dir.expect("a folder to measure in");
     let mut documents: Vec<String> = texts::chat_events(EVENTS).iter().map(ToString::to_string).collect();
@@ -168,15 +172,21 @@ fn measure(rounds: usize) {
             let request = peers::post(&texts::chat(bytes, true, false));
             for connections in [1, 16, 64] {
                 let title = format!("{} KB request, {connections} at once", bytes >> 10);
-                table(&title, &subjects, &request, connections, rounds, None).await;
+                if title.contains(word) {
+                    table(&title, &subjects, &request, connections, rounds, None).await;
+                }
             }
         }
         let stream = texts::chat(1 << 10, true, true);
         let title = format!("stream of {events} events as fast as can be, 1 at once");
-        table(&title, &subjects, &peers::post(&stream), 1, rounds, Some(events)).await;
+        if title.contains(word) {
+            table(&title, &subjects, &peers::post(&stream), 1, rounds, Some(events)).await;
+        }
         let paced = String::from_utf8_lossy(&stream).replace("some-model", "some-model-paced").into_bytes();
         let title = format!("stream of {events} events, one in {} ms, 16 at once", PACE.as_millis());
-        table(&title, &subjects, &peers::post(&paced), 16, rounds, Some(events)).await;
+        if title.contains(word) {
+            table(&title, &subjects, &peers::post(&paced), 16, rounds, Some(events)).await;
+        }
     });
 }
 

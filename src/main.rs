@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Exchanges allocate small and often, on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     sidewall::cli::run(std::env::args_os())
 }

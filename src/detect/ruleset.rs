@@ -10,6 +10,7 @@ mod errors;
 mod hash;
 mod lint;
 mod load;
+pub(crate) mod numeral;
 mod schema;
 mod selftest;
 pub(crate) mod shape;
@@ -98,12 +99,12 @@ pub(crate) struct Matcher {
 }
 
 /// Where a rule's pattern has to run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Prefilter {
     /// Around each hit of a keyword.
     Keywords(shape::Around),
-    /// Around each cluster of digits with gaps of at most `gap` bytes and at least `least` digits.
-    Digits { least: usize, gap: usize, lead: usize, trail: usize },
+    /// Where digits lie as those of its matches may.
+    Digits(numeral::Numeral),
     /// Everywhere.
     Always,
     /// Nowhere: no match can have the digits that it must have.

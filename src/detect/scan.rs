@@ -4,7 +4,9 @@
 //! ([`OpenTail`]), find keywords and digits (`prefilter`), run each rule's pattern in the windows around them and judge
 //! each match (`judge`), settle overlaps (`resolve`). On clean text nothing is allocated.
 
+mod digits;
 mod judge;
+mod keywords;
 mod prefilter;
 mod resolve;
 mod watch;
@@ -69,7 +71,7 @@ type ScratchPool =
 /// Working memory of one scan, reused.
 struct Scratch {
     tail: OpenCache,
-    windows: prefilter::Windows,
+    memory: prefilter::Memory,
     slots: Vec<Option<NonMaxUsize>>,
 }
 
@@ -85,7 +87,7 @@ impl Engine {
         let (count, tail) = (rules.len(), Arc::clone(&open));
         let create = move || Scratch {
             tail: tail.cache(),
-            windows: prefilter::Windows::new(count),
+            memory: prefilter::Memory::new(count),
             slots: vec![None; groups * 2],
         };
         Ok(Self { finder, open, pool: Some(Pool::new(Box::new(create))) })
@@ -144,9 +146,9 @@ impl Engine {
         let Terms { rules, tuning, only, watch } = terms;
         let mut pass = Pass { rules, tuning, scope, window: &window, open, slots: &mut scratch.slots, state, watch };
         let range = window.from..open;
-        self.finder.run(rules, scope, window.text(), range, &mut scratch.windows, &mut |rule, start, end| {
+        self.finder.run(rules, scope, window.text(), range, &mut scratch.memory, &mut |rule, place| {
             if only.is_none_or(|only| only == rule) {
-                pass.search(rule, start, end);
+                pass.look(rule, place);
             }
         });
         state.known = known.max(state.known);
@@ -154,6 +156,18 @@ impl Engine {
         state.busy.retain(|(_, end)| *end > known);
     }
 }
+
+/// Where a rule has to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Its pattern may match at this offset.
+    At(usize),
+    /// Its pattern may match between these offsets.
+    Within(usize, usize),
+}
+
+/// Takes a rule's number and a place; the places of a rule come in order.
+type Each<'a> = &'a mut dyn FnMut(u32, Place);
 
 /// LIMIT: how many shorter matches are tried where one is refused; card numbers have no more groups.
 const MOST_SHORTER: usize = 5;
@@ -175,8 +189,8 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Searches matches of rule number `index` within `start..end` of the view.
-    fn search(&mut self, index: u32, start: usize, end: usize) {
+    /// Looks for matches of rule number `index` at a place of the view.
+    fn look(&mut self, index: u32, place: Place) {
         let Some(rule) = self.rules.get(index as usize) else { return };
         let (matcher, text) = (&rule.matcher, self.window.text());
         let tuning = self.tuning.get(index as usize);
@@ -187,14 +201,20 @@ impl Pass<'_> {
         if let Some(watch) = &mut self.watch {
             watch.push(Sighting::Searched { rule: index });
         }
-        let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(end));
         let busy = self.state.busy.iter().find(|(r, _)| *r == index).map_or(0, |(_, end)| self.window.view_at(*end));
-        let mut at = start.max(self.window.from).max(busy);
+        let first = self.window.from.max(busy);
+        let (mut at, end, anchored) = match place {
+            Place::At(start) if start < first => return,
+            Place::At(start) => (start, start.saturating_add(matcher.longest).min(text.len()), Anchored::Yes),
+            Place::Within(start, end) => (text.floor_char_boundary(start).max(first), end, Anchored::No),
+        };
+        let end = text.ceil_char_boundary(end);
         while at < end {
-            let Some(whole) = self.next(matcher, at..end) else { return };
-            if whole.start >= self.open {
-                return;
-            }
+            let found = match anchored {
+                Anchored::No => self.next(matcher, at..end),
+                _ => self.find(matcher, at..end, Anchored::Yes),
+            };
+            let Some(whole) = found.filter(|whole| whole.start < self.open) else { return };
             at = match self.try_match(index, matcher, confidence, whole) {
                 Some((whole, span, judged)) => {
                     self.accept(index, whole, span, judged);
@@ -204,6 +224,9 @@ impl Pass<'_> {
                 // whichever windows they are searched; and what was refused hides no match inside it.
                 None => text.ceil_char_boundary(whole.start + 1),
             };
+            if anchored != Anchored::No {
+                return;
+            }
         }
     }
 
@@ -256,7 +279,14 @@ impl Pass<'_> {
             let surroundings = Surroundings { window: self.window, span, ahead: self.scope.phase == Phase::Request };
             match judge::judge(matcher, confidence, &surroundings, whole) {
                 Ok(judged) => return Some((whole, span, judged)),
-                Err(fate) => self.tell(rule, span, fate),
+                Err(fate) => {
+                    // What is missing around a match is missing around a shorter one.
+                    let hopeless = matches!(fate, Fate::NoKeyword | Fate::NoContext);
+                    self.tell(rule, span, fate);
+                    if hopeless {
+                        return None;
+                    }
+                }
             }
             let text = self.window.text();
             let shorter = text.get(whole.range())?.trim_end_matches(|c: char| !c.is_whitespace()).trim_end();

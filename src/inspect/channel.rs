@@ -4,7 +4,7 @@ use crate::detect::{Finding, ScanState};
 use crate::dialect::walk::{Form, Indices};
 use crate::redact::Restoration;
 use crate::text::{Part, TextSpan, WireRange};
-use crate::wire::escape::{EscapeMap, escape_into, unescape_mapped};
+use crate::wire::escape::{EscapeMap, as_text, escape_into, unescape_mapped};
 use crate::wire::splice::WireEdit;
 
 /// Which channel a slot continues.
@@ -110,8 +110,7 @@ impl Channel {
         if escaped || form != Form::String {
             unescape_mapped(raw, &mut self.text, &mut map);
         } else {
-            // The scanner has checked the whole document; the check here costs little and keeps the types honest.
-            self.text.push_str(&String::from_utf8_lossy(raw));
+            self.text.push_str(&as_text(raw));
         }
         self.pieces.push(Piece { text: TextSpan::new(start, self.text.len()), frame, slot, range, form, map });
     }

@@ -131,8 +131,9 @@ fn decode(raw: &[u8], out: &mut String, mut on_escape: impl FnMut(usize, usize, 
     out.push_str(&as_text(rest));
 }
 
-/// Checked again, because only the caller knows that the scanner has done so; it costs next to nothing.
-fn as_text(bytes: &[u8]) -> Cow<'_, str> {
+/// The text of a literal without escapes. Checked again, because only the caller knows that the scanner has done so; it costs next to
+/// nothing.
+pub(crate) fn as_text(bytes: &[u8]) -> Cow<'_, str> {
     simdutf8::basic::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 

@@ -9,6 +9,7 @@ use regex_syntax::hir::{Hir, HirKind};
 
 use super::errors::{Lines, Reporter, RulesetError};
 use super::load::Sourced;
+use super::numeral::Numeral;
 use super::schema::RuleSpec;
 use super::shape;
 use super::{Matcher, Prefilter, Rule};
@@ -187,6 +188,10 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         .hybrid_cache_capacity(LAZY_DFA_BYTES);
     let build =
         |hir: &Hir| meta::Builder::new().configure(config.clone()).build_from_hir(hir).map_err(|e| e.to_string());
+    let secret = secret_group(&hir);
+    // A group around all but the boundaries is the match itself; without groups the pattern needs only its fast automata.
+    let whole = secret.is_some() && is_whole(&hir);
+    let (hir, secret) = if whole { (shape::ungrouped(&hir), None) } else { (hir, secret) };
     let bounded = hir.properties().look_set().contains_word_unicode();
     let sieve = bounded.then(|| build(&shape::unbounded(&hir))).transpose();
     let (regex, sieve) = match build(&hir).and_then(|regex| Ok((regex, sieve?))) {
@@ -231,7 +236,7 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         prefilter,
         injection,
         longest,
-        secret: secret_group(&hir),
+        secret,
         least_digits: spec.digits.unwrap_or(0),
         validator: spec.validator.as_deref().and_then(validate::lookup),
         entropy: spec.entropy,
@@ -265,10 +270,7 @@ fn prefilter(spec: &RuleSpec, hir: &Hir) -> Prefilter {
         return Prefilter::Always;
     }
     if let Some(least) = spec.digits {
-        return match shape::digits(hir).some {
-            Some((lead, trail, gap)) => Prefilter::Digits { least, gap, lead, trail },
-            None => Prefilter::Never,
-        };
+        return Numeral::of(hir, least).map_or(Prefilter::Never, Prefilter::Digits);
     }
     let keywords: Vec<String> = spec.keywords.iter().map(|k| k.to_ascii_lowercase()).collect();
     let longest = shape::max_len(hir);
@@ -283,6 +285,18 @@ fn secret_group(hir: &Hir) -> Option<usize> {
         HirKind::Repetition(r) => secret_group(&r.sub),
         HirKind::Concat(all) | HirKind::Alternation(all) => all.iter().find_map(secret_group),
         _ => None,
+    }
+}
+
+/// True if the group `secret` is all of the pattern but for boundaries around it.
+fn is_whole(hir: &Hir) -> bool {
+    let is_secret = |hir: &Hir| matches!(hir.kind(), HirKind::Capture(c) if c.name.as_deref() == Some(SECRET_GROUP));
+    match hir.kind() {
+        HirKind::Concat(all) => {
+            all.iter().all(|part| is_secret(part) || part.properties().maximum_len() == Some(0))
+                && all.iter().any(is_secret)
+        }
+        _ => is_secret(hir),
     }
 }
 

@@ -45,6 +45,17 @@ pub(super) fn unbounded(hir: &Hir) -> Hir {
     }
 }
 
+/// `hir` without groups.
+pub(super) fn ungrouped(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => hir.clone(),
+        HirKind::Capture(c) => ungrouped(&c.sub),
+        HirKind::Concat(all) => Hir::concat(all.iter().map(ungrouped).collect()),
+        HirKind::Alternation(all) => Hir::alternation(all.iter().map(ungrouped).collect()),
+        HirKind::Repetition(r) => Hir::repetition(Repetition { sub: Box::new(ungrouped(&r.sub)), ..r.clone() }),
+    }
+}
+
 /// Proves that every match contains one of `keywords` (lower case) and says where; `None` if it cannot be proven.
 pub(super) fn keyword(hir: &Hir, keywords: &[String]) -> Option<Around> {
     keyword_after(hir, keywords, false)

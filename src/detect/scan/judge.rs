@@ -76,6 +76,16 @@ pub(super) fn judge(
     if matcher.least_digits > 0 && text.bytes().filter(u8::is_ascii_digit).count() < matcher.least_digits {
         return Err(Fate::FewDigits);
     }
+    let mentioned = || {
+        matcher.context.as_ref().is_some_and(|words| {
+            let near = |text: &str| mentions(text, words);
+            near(around.before()) || near(around.after())
+        })
+    };
+    // Most numbers have no such word beside them, and to see that costs less than a validator.
+    if matcher.context_required && !mentioned() {
+        return Err(Fate::NoContext);
+    }
     if let Some(least) = matcher.entropy {
         let entropy = entropy(around.text());
         if entropy < least {
@@ -89,16 +99,11 @@ pub(super) fn judge(
             Outcome::Confidence(sure) => confidence = sure.min(100),
         }
     }
-    let Some(words) = &matcher.context else { return Ok(Judged { confidence, context: false }) };
-    let near = |text: &str| mentions(text, words);
-    match near(around.before()) || near(around.after()) {
-        true => {
-            let raised = confidence.saturating_add(CONTEXT_BOOST).min(CONTEXT_CAP).max(confidence);
-            Ok(Judged { confidence: raised, context: true })
-        }
-        false if matcher.context_required => Err(Fate::NoContext),
-        false => Ok(Judged { confidence, context: false }),
+    let context = confidence < CONTEXT_CAP && (matcher.context_required || mentioned());
+    if context {
+        confidence = confidence.saturating_add(CONTEXT_BOOST).min(CONTEXT_CAP);
     }
+    Ok(Judged { confidence, context })
 }
 
 /// True if `text` has `word` (ASCII in lower case) in any ASCII case.
