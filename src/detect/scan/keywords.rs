@@ -139,7 +139,7 @@ mod tests {
             let mut expected = Vec::new();
             for (number, word) in words.iter().enumerate() {
                 for start in from..text.len() {
-                    if text[start..].starts_with(word.as_str()) {
+                    if text.get(start..).is_some_and(|rest| rest.starts_with(word.as_str())) {
                         expected.push((start + word.len(), start, number));
                     }
                 }
