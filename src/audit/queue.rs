@@ -19,8 +19,9 @@ const BATCH_BYTES: usize = 1 << 20;
 /// How long a record that nobody awaits stays in memory. Long enough for a fast upstream's answer, whose completion then shares its
 /// commit; short beside any model's.
 const LAZY: Duration = Duration::from_millis(2);
-/// How long an awaited record may wait for as many as were seen in the cycle before it, if that wrote several at once. About
-/// two syncs of a fast disk: less would seldom gather more than the sync itself does.
+/// How long an awaited record may wait for company: for as many as were seen in the cycle before it, if that wrote several at once,
+/// and for the ends of exchanges whose admission has just come. About two syncs of a fast disk: less would seldom gather more
+/// than the sync itself does.
 const GATHER: Duration = Duration::from_millis(1);
 
 /// One record and who waits for it.
@@ -195,6 +196,8 @@ impl Jobs {
         let mut rest = Some(Instant::now() + LAZY);
         loop {
             let now = Instant::now();
+            // Of each exchange about, an admission is here and perhaps what ends it, which is awaited.
+            let target = target.max(state.jobs.len().div_ceil(2));
             let (sleep, until) = if state.ended || state.awaited >= target {
                 break;
             } else if state.awaited > 0 {
