@@ -71,6 +71,7 @@ fn guards(rules: &Arc<Ruleset>) -> Guards {
         ruleset: Arc::clone(rules),
         guardrails: Arc::new(Guardrails::of_profile(Profile::Balanced)),
         key: TenantKey::new([7; 32]),
+        memory: Arc::default(),
     }
 }
 

@@ -6,6 +6,7 @@ mod cleared;
 mod context;
 mod decide;
 mod hidden;
+mod memory;
 mod opaque;
 mod refusal;
 mod report;
@@ -14,6 +15,7 @@ mod response;
 
 pub use cleared::Cleared;
 pub use context::Guards;
+pub use memory::Memory;
 pub use refusal::{Refusal, RefusalCode};
 pub use report::{Coverage, FilteredText, FindingNote, Report, ToolCallNote, Usage};
 pub use request::{InspectedRequest, inspect_request};

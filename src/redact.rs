@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-pub use key::{KeyError, RedactionKey, TenantKey};
+pub use key::{Fingerprint, KeyError, RedactionKey, TenantKey};
 pub use restore::{RESTORE_REACH, Restoration};
 pub use vault::{Filtered, Vault};
 

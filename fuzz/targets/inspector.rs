@@ -22,6 +22,7 @@ static GUARDS: LazyLock<Guards> = LazyLock::new(|| Guards {
     ruleset: Arc::new(Ruleset::embedded().expect("the embedded rules load")),
     guardrails: Arc::new(Guardrails::of_profile(Profile::Balanced)),
     key: TenantKey::new([7; 32]),
+    memory: Arc::default(),
 });
 
 /// The first byte chooses dialect, phase and framing.

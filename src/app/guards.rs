@@ -6,7 +6,7 @@ use aws_lc_rs::{hmac, rand};
 
 use crate::config::{AuditContent, Config};
 use crate::detect::Ruleset;
-use crate::inspect::Guards;
+use crate::inspect::{Guards, Memory};
 use crate::policy::Guardrails;
 use crate::proxy::guards::Make;
 use crate::redact::TenantKey;
@@ -34,10 +34,12 @@ pub fn maker(config: &Config) -> Option<Box<Make>> {
         of.is_some_and(|of| of.content == AuditContent::Pseudonyms)
     };
     let overrides = config.rulesets.overrides.clone();
+    let memory = Arc::<Memory>::default();
     Some(Box::new(move |ruleset: &Arc<Ruleset>, tenant: &str| Guards {
         ruleset: ruleset.for_tenant(tenant, &overrides),
         guardrails: Arc::new(Guardrails::for_tenant(&set, tenant)),
         key: tenant_key(&key, tenant, pseudonyms(tenant)),
+        memory: Arc::clone(&memory),
     }))
 }
 

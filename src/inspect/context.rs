@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::detect::{Finding, Ruleset, injection_score};
-use crate::inspect::{FindingNote, Refusal, RefusalCode, Report};
+use crate::inspect::{FindingNote, Memory, Refusal, RefusalCode, Report};
 use crate::policy::{Action, Guardrails, Reason, Verdict};
 use crate::redact::{TenantKey, Vault, mask_text, replacement};
 use crate::text::{Part, Phase};
@@ -17,6 +17,8 @@ pub struct Guards {
     pub guardrails: Arc<Guardrails>,
     /// The tenant's placeholder key.
     pub key: TenantKey,
+    /// What texts were found to hold; shared by all tenants.
+    pub memory: Arc<Memory>,
 }
 
 /// One phase of one exchange.

@@ -6,8 +6,9 @@ use crate::dialect::{ARGUMENTS, Table};
 use crate::inspect::assembly::{Assembly, Fault, MAX_NESTING, Place};
 use crate::inspect::channel::{Channel, Mode};
 use crate::inspect::context::{Context, is_signal};
-use crate::inspect::{FilteredText, Refusal, hidden};
-use crate::redact::Filtered;
+use crate::inspect::memory::Question;
+use crate::inspect::{FilteredText, Guards, Refusal, hidden};
+use crate::redact::{Filtered, Fingerprint};
 use crate::text::{Part, Phase, TextSpan};
 use crate::wire::splice::WireEdit;
 
@@ -92,10 +93,22 @@ fn scan(context: &Context, channel: &mut Channel, ended: bool) -> usize {
     let request = context.phase == Phase::Request;
     let scope = Scope { phase: context.phase, injection: request && channel.mode != Mode::Signed };
     let before = channel.findings.len();
-    let decided = context.guards.ruleset.scan(scope, &channel.text, ended, &mut channel.scan, &mut channel.findings);
-    if request {
-        hidden::find(&context.guards.ruleset, scope, channel);
-    }
+    // A request's text is scanned at its end, all at once.
+    let fingerprint = if request && ended { fingerprint(context, scope, channel) } else { None };
+    let memory = &context.guards.memory;
+    let decided = match fingerprint.and_then(|text| memory.recall(&text)) {
+        Some(known) => {
+            channel.findings.extend_from_slice(&known);
+            channel.text.len()
+        }
+        None => {
+            let decided = search(context, scope, channel, ended);
+            if let Some(text) = fingerprint {
+                memory.remember(text, channel.findings.get(before..).unwrap_or_default());
+            }
+            decided
+        }
+    };
     if channel.findings.iter().skip(before).any(is_signal) {
         let (signals, others) = std::mem::take(&mut channel.findings).into_iter().partition(is_signal);
         channel.findings = others;
@@ -103,6 +116,20 @@ fn scan(context: &Context, channel: &mut Channel, ended: bool) -> usize {
         channel.signals.append(&mut signals);
     }
     decided
+}
+
+fn search(context: &Context, scope: Scope, channel: &mut Channel, ended: bool) -> usize {
+    let decided = context.guards.ruleset.scan(scope, &channel.text, ended, &mut channel.scan, &mut channel.findings);
+    if scope.phase == Phase::Request {
+        hidden::find(&context.guards.ruleset, scope, channel);
+    }
+    decided
+}
+
+fn fingerprint(context: &Context, scope: Scope, channel: &Channel) -> Option<Fingerprint> {
+    let Guards { key, ruleset, .. } = &context.guards;
+    let question = Question { key, ruleset, scope, part: channel.part, text: &channel.text };
+    question.fingerprint(channel.pieces.iter().skip(1).map(|piece| piece.text.start))
 }
 
 fn restorations(context: &Context, channel: &mut Channel, ended: bool) -> usize {

@@ -73,6 +73,14 @@ impl RedactionKey {
     }
 }
 
+/// Keeps fingerprints apart from digests of values, which begin with a word's length: no word is so long.
+const FINGERPRINT: &[u8] = b"\xfffingerprint v1";
+
+/// What a tenant's text is remembered by. SECURITY: made only with the tenant's key, so that nobody who lacks it can tell anything of the
+/// text, or find another that has the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; KEY_BYTES]);
+
 /// A tenant's keys of placeholders and, if its records are to hold them, of pseudonyms. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TenantKey {
@@ -100,6 +108,19 @@ impl TenantKey {
     pub fn pseudonym(&self, word: &str, value: &str) -> Option<String> {
         let digest = digest(self.pseudonyms.as_ref()?, word, value, 0);
         Some(placeholder::write_pseudonym(word, &digest))
+    }
+
+    /// What a text is remembered by: HMAC-SHA-256 over `terms`, on which what is known of it depends, and the text.
+    #[must_use]
+    pub fn fingerprint(&self, terms: &[u8], text: &str) -> Fingerprint {
+        let mut hmac = hmac::Context::with_key(&self.placeholders);
+        hmac.update(FINGERPRINT);
+        hmac.update(&(terms.len() as u64).to_be_bytes());
+        hmac.update(terms);
+        hmac.update(text.as_bytes());
+        let mut digest = [0; KEY_BYTES];
+        digest.iter_mut().zip(hmac.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        Fingerprint(digest)
     }
 
     /// HMAC-SHA-256 over the word (its length first, so that no other word and value read the same), the number of

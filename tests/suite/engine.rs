@@ -19,6 +19,7 @@ pub(crate) fn guards(profile: Profile) -> Guards {
         ruleset: Arc::clone(&RULES),
         guardrails: Arc::new(Guardrails::of_profile(profile)),
         key: TenantKey::new(*b"a fixed key for golden transcript"[..32].first_chunk().expect("32 bytes")),
+        memory: Arc::default(),
     }
 }
 

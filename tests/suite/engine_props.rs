@@ -79,6 +79,33 @@ fn places() -> impl Strategy<Value = Vec<prop::sample::Index>> {
 proptest! {
     #![proptest_config(cases(128))]
 
+    /// What is remembered of texts changes nothing: a request that resends known texts, in parts known and new, gives the same bytes and
+    /// the same report as one that nothing is known of.
+    #[test]
+    fn known_texts_are_judged_as_the_first_time(
+        texts in prop::collection::vec((prose(), prop::bool::ANY), 1..5),
+        next in prose(),
+    ) {
+        let message = |(text, user): &(String, bool)| {
+            serde_json::json!({"role": if *user { "user" } else { "assistant" }, "content": text})
+        };
+        let body = |texts: &[(String, bool)]| {
+            let messages: Vec<_> = texts.iter().map(message).collect();
+            serde_json::to_vec(&serde_json::json!({"model": "m", "messages": messages})).expect("JSON")
+        };
+        let seen = |guards: &sidewall::inspect::Guards, body: &[u8]| {
+            request(guards, chat(), body)
+                .map(|found| (found.body.get().clone(), format!("{:?}", found.report)))
+                .map_err(|refused| format!("{refused:?}"))
+        };
+        let known = guards(Profile::Balanced);
+        let turn = body(&texts);
+        prop_assert_eq!(seen(&known, &turn), seen(&guards(Profile::Balanced), &turn));
+        prop_assert_eq!(seen(&known, &turn), seen(&guards(Profile::Balanced), &turn));
+        let turn = body(&[texts, vec![(next, true)]].concat());
+        prop_assert_eq!(seen(&known, &turn), seen(&guards(Profile::Balanced), &turn));
+    }
+
     /// 1. Any cut of the same bytes gives the same output, verdict and findings.
     #[test]
     fn chunk_invariance(sent in prose(), said in prose(), deltas in places(), cuts in places()) {
