@@ -1,6 +1,7 @@
 //! The composition root: a configuration becomes running parts, and they end in order.
 
 pub mod guards;
+pub mod jwks;
 pub mod reload;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::jwks::Fetcher;
 use crate::app::reload::status::Status;
 use crate::audit::{self, AuditLog};
 use crate::config::{AuditContent, AuditTenant, Config, Listen, UnknownEndpoint};
@@ -98,8 +100,16 @@ impl App {
             None => open_ledger(&config)?,
         };
         let tls = Tls::new(options.ca.as_deref())?;
+        let identifier = Identifier::from_settings(&config.identity);
+        let source = config.identity.jwt.as_ref().map(|jwt| &jwt.jwks);
+        let fetcher = identifier
+            .jwks()
+            .cloned()
+            .zip(source)
+            .map(|(keys, source)| Fetcher::new(source, &tls).map(|fetcher| (keys, fetcher)));
+        let fetcher = fetcher.transpose()?;
         let proxy = Arc::new(Proxy {
-            identifier: Identifier::from_settings(&config.identity),
+            identifier,
             guards: GuardBook::new(rules, make),
             upstreams: Upstreams::new(&config.upstreams, &tls)?,
             ledger,
@@ -142,6 +152,9 @@ impl App {
         let reload = Arc::new(Notify::new());
         let watch = reload::watch(Arc::clone(&proxy), config.rulesets.clone(), Arc::clone(&reload), status);
         background.spawn(admins.drain.clone().run_until_cancelled_owned(watch));
+        if let Some((keys, fetcher)) = fetcher {
+            background.spawn(admins.drain.clone().run_until_cancelled_owned(jwks::keep(keys, fetcher)));
+        }
         let drain_timeout = server.drain_timeout;
         Ok(RunningApp {
             addresses,

@@ -25,6 +25,7 @@ pub use settings::{
     RedactionSettings, RulesetSettings, Scheme, SecretSource, ServerSettings, UnknownEndpoint, UpstreamSettings,
 };
 
+use crate::identity::mapping::TenantFrom;
 use crate::keys::Directory;
 use crate::policy::{GuardrailSet, Profile};
 use reader::{At, Reading, Table};
@@ -146,14 +147,15 @@ fn warn_across_sections(config: &Config, reading: &mut Reading<'_>) {
         Listen::Tcp(address) => !is_loopback(address.ip()),
         Listen::Unix(_) => false,
     });
-    if let (Some(listen), Some(principal)) = (open, &config.identity.fallback) {
-        let what = format!("makes everybody who reaches {listen} tenant {}", principal.tenant);
+    if let (Some(listen), Some(caller)) = (open, &config.identity.fallback) {
+        let what = format!("makes everybody who reaches {listen} tenant {}", caller.principal.tenant);
         reading.warn(&At::absent("identity.static"), what, "use [[identity.virtual_key]], or listen on loopback only");
     }
     for upstream in &config.upstreams {
-        if upstream.credential.is_none() && !config.identity.virtual_keys.is_empty() {
+        if upstream.credential.is_none() && config.identity.reads_credential_headers() {
             let at = At::absent(&format!("upstream {}", upstream.name));
-            let what = "has no credential, and a caller's virtual key is never sent on: such calls carry no key";
+            let what =
+                "has no credential, and a caller's virtual key or token is never sent on: such calls carry no key";
             reading.warn(&at, what, "set credential = { env = \"NAME\" } or { file = \"PATH\" }");
         }
     }
@@ -163,8 +165,11 @@ fn warn_across_sections(config: &Config, reading: &mut Reading<'_>) {
 fn require_tenant_keys(config: &Config, reading: &mut Reading<'_>) {
     // A folder that cannot be opened has been reported where it is named.
     let Some(audit) = config.audit.as_ref().filter(|audit| audit.keys.is_dir()) else { return };
-    let callers = config.identity.virtual_keys.iter().map(|key| &key.principal).chain(&config.identity.fallback);
-    let tenants: BTreeSet<&str> = callers.map(|principal| principal.tenant.as_ref()).collect();
+    let mut tenants: BTreeSet<&str> =
+        config.identity.named_callers().map(|caller| caller.principal.tenant.as_ref()).collect();
+    if let Some(TenantFrom::Fixed(tenant)) = config.identity.jwt.as_ref().map(|jwt| &jwt.mapping.tenant) {
+        tenants.insert(tenant);
+    }
     let at = At::absent("audit.keys");
     match Directory::open(&audit.keys) {
         Err(error) => reading.error(&at, error, "make it readable"),

@@ -34,7 +34,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use crate::dialect::{Endpoint, route};
-use crate::identity::{Identifier, IdentityError};
+use crate::identity::{Identifier, IdentityError, Peer};
 use crate::inspect::{Cleared, Framing, Guards, Refusal, RefusalCode, Report, ResponseInspector, inspect_request};
 use crate::proxy::body::OutBody;
 use crate::proxy::budget::{Budget, Held};
@@ -47,7 +47,7 @@ use crate::proxy::ledger::Ledger;
 use crate::proxy::receive::Limits;
 use crate::proxy::stream::GuardedStream;
 use crate::proxy::target::Target;
-use crate::telemetry::events::Refused;
+use crate::telemetry::events::{Identified, Refused};
 use crate::upstream::{Upstream, Upstreams};
 
 /// Carries exchanges.
@@ -139,7 +139,7 @@ impl Proxy {
         let Some(id) = ExchangeId::new() else {
             return reply::refused(endpoint.dialect, &Refusal::new(RefusalCode::Internal, ""), "", "");
         };
-        match self.admit(&id, parts, since, &mut endpoint) {
+        match self.admit(&id, parts, since, &mut endpoint).await {
             Ok(admitted) => self.carry(admitted, parts, body).await,
             Err(refusal) => {
                 // No exchange began: there is no tenant whose record it could be, or no room for one.
@@ -150,7 +150,7 @@ impl Proxy {
     }
 
     /// All that comes before an exchange.
-    fn admit<'p>(
+    async fn admit<'p>(
         &self,
         id: &ExchangeId,
         parts: &'p Parts,
@@ -167,7 +167,9 @@ impl Proxy {
         if self.draining.load(Ordering::Relaxed) {
             return Err(Refusal::new(RefusalCode::Draining, ""));
         }
-        let caller = self.identifier.identify(&parts.headers).map_err(stranger)?;
+        let identified = self.identifier.identify(&parts.headers, parts.extensions.get::<Peer>()).await;
+        Identified { outcome: &identified }.emit();
+        let caller = identified.map_err(|error| stranger(&error))?;
         let slot = self.slots.take(1).ok_or_else(|| Refusal::new(RefusalCode::Overloaded, ""))?;
         let (guards, ruleset) = self.guards.guards(&caller.principal.tenant);
         let facts = Facts {
@@ -290,10 +292,16 @@ impl Proxy {
     }
 }
 
-fn stranger(error: IdentityError) -> Refusal {
+fn stranger(error: &IdentityError) -> Refusal {
     let code = match error {
         IdentityError::Ambiguous(_) => RefusalCode::BadRequest,
-        IdentityError::Missing | IdentityError::Unknown | IdentityError::Expired => RefusalCode::Unauthenticated,
+        IdentityError::Tenant => RefusalCode::Forbidden,
+        IdentityError::Unavailable => RefusalCode::IdentityUnavailable,
+        IdentityError::Missing
+        | IdentityError::Unknown
+        | IdentityError::Expired
+        | IdentityError::Token(_)
+        | IdentityError::Certificate => RefusalCode::Unauthenticated,
     };
     Refusal::new(code, error.to_string())
 }

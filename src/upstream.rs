@@ -61,6 +61,7 @@ impl Upstream {
         let url = &settings.url;
         let authority = Authority::try_from(url.authority())
             .map_err(|error| UpstreamError::Url { name: Arc::clone(&settings.name), reason: error.to_string() })?;
+        let own = settings.ca.as_deref().map(|ca| Tls::new(Some(ca))).transpose()?;
         Ok(Self {
             name: Arc::clone(&settings.name),
             dialects: settings.dialects.clone(),
@@ -73,7 +74,7 @@ impl Upstream {
             credential: settings.credential.as_ref().map(|credential| credential.value.clone()),
             response_timeout: settings.response_timeout,
             idle_timeout: settings.idle_timeout,
-            pool: Pool::new(settings.connect_timeout, settings.allow_link_local, tls),
+            pool: Pool::new(settings.connect_timeout, settings.allow_link_local, own.as_ref().unwrap_or(tls)),
         })
     }
 

@@ -21,7 +21,7 @@ use status::{Attempt, Outcome, Status};
 
 /// How often the files are looked at. Polling, because mounted configuration (a Kubernetes `ConfigMap`) changes by
 /// symbolic links, which file notifications miss.
-const LOOK: Duration = Duration::from_secs(3);
+pub(super) const LOOK: Duration = Duration::from_secs(3);
 
 /// Loads and tests the rules of `paths`; none: those that the program carries.
 ///
@@ -145,9 +145,9 @@ async fn off_the_reactor<T: Send + 'static>(work: impl FnOnce() -> T + Send + 's
 }
 
 /// What is seen of files from outside: where they really are, sizes, times.
-type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
+pub(super) type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
-fn fingerprint(paths: &[PathBuf]) -> Fingerprint {
+pub(super) fn fingerprint(paths: &[PathBuf]) -> Fingerprint {
     let mut files = Vec::new();
     for path in paths {
         // A link that leads elsewhere now is a change, even if the files look alike.

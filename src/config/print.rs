@@ -3,6 +3,8 @@
 //! The TOML form is a configuration itself: loading it gives the same decisions (the profile's rows then stand in it twice,
 //! and a row that comes second decides nothing).
 
+mod identity;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use serde::Serialize;
 use crate::config::{
     AuditContent, AuditTenant, Config, Durability, RulesetSettings, SecretSource, UnknownEndpoint, UpstreamSettings,
 };
-use crate::identity::{Principal, VirtualKey};
+use crate::identity::{Caller, VirtualKey};
 use crate::policy::{Action, FailMode, Guardrail, Profile};
 use crate::redact::Strategy;
 use crate::text::{Glob, Part, Phase};
@@ -55,6 +57,8 @@ struct Upstream<'c> {
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<BTreeMap<&'static str, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<String>,
     connect_timeout: String,
     response_timeout: String,
     idle_timeout: String,
@@ -64,10 +68,16 @@ struct Upstream<'c> {
 
 #[derive(Debug, Serialize)]
 struct Identity<'c> {
+    order: Vec<&'static str>,
+    tenant_header: &'c str,
     #[serde(rename = "static", skip_serializing_if = "Option::is_none")]
-    fallback: Option<Caller<'c>>,
+    fallback: Option<PrintedCaller<'c>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     virtual_key: Vec<Key<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwt: Option<identity::Jwt<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mtls: Option<identity::Mtls<'c>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,15 +86,17 @@ struct Key<'c> {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<String>,
     #[serde(flatten)]
-    caller: Caller<'c>,
+    caller: PrintedCaller<'c>,
 }
 
 #[derive(Debug, Serialize)]
-struct Caller<'c> {
+struct PrintedCaller<'c> {
     tenant: &'c str,
     principal: &'c str,
     roles: Vec<&'c str>,
     scopes: Vec<&'c str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    act_for: Vec<&'c str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -180,8 +192,12 @@ impl<'c> Printed<'c> {
             server: server(config),
             upstream: config.upstreams.iter().map(upstream).collect(),
             identity: Identity {
-                fallback: config.identity.fallback.as_deref().map(caller),
+                order: config.identity.order.iter().map(|method| method.name()).collect(),
+                tenant_header: config.identity.tenant_header.as_str(),
+                fallback: config.identity.fallback.as_ref().map(caller),
                 virtual_key: config.identity.virtual_keys.iter().map(virtual_key).collect(),
+                jwt: config.identity.jwt.as_ref().map(identity::jwt),
+                mtls: config.identity.mtls.as_ref().map(identity::mtls),
             },
             guardrail: rows.iter().map(row).collect(),
             redaction: key.map(|key| Redaction { key: source(&key.source) }),
@@ -226,6 +242,7 @@ fn upstream(upstream: &UpstreamSettings) -> Upstream<'_> {
         dialects: upstream.dialects.iter().map(AsRef::as_ref).collect(),
         url: upstream.url.to_string(),
         credential: upstream.credential.as_ref().map(|credential| source(&credential.source)),
+        ca: upstream.ca.as_deref().map(shown),
         connect_timeout: duration(upstream.connect_timeout),
         response_timeout: duration(upstream.response_timeout),
         idle_timeout: duration(upstream.idle_timeout),
@@ -238,16 +255,18 @@ fn virtual_key(key: &VirtualKey) -> Key<'_> {
     Key {
         sha256: key.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
         expires: key.expires.map(|expires| expires.to_string()),
-        caller: caller(&key.principal),
+        caller: caller(&key.caller),
     }
 }
 
-fn caller(principal: &Principal) -> Caller<'_> {
-    Caller {
+fn caller(caller: &Caller) -> PrintedCaller<'_> {
+    let principal = &caller.principal;
+    PrintedCaller {
         tenant: &principal.tenant,
         principal: &principal.name,
         roles: principal.roles.iter().map(AsRef::as_ref).collect(),
         scopes: principal.scopes.iter().map(AsRef::as_ref).collect(),
+        act_for: caller.act_for.patterns().collect(),
     }
 }
 

@@ -266,6 +266,11 @@ impl<'d> Node<'d> {
         }
     }
 
+    /// True if it is a string.
+    pub(super) fn is_string(&self) -> bool {
+        self.value.as_str().is_some()
+    }
+
     /// True if it is the string `*`.
     pub(super) fn is_star(&self) -> bool {
         self.value.as_str() == Some("*")

@@ -10,18 +10,15 @@ pub(super) mod storage;
 pub(super) mod upstream;
 
 use crate::config::reader::{Node, Reading};
+use crate::identity::tenant::{MAX_TENANT_BYTES, is_tenant_name};
 
-/// LIMIT: 64 bytes a name: it stands in paths, metric labels and file names.
-const MAX_NAME_BYTES: usize = 64;
-
-/// A name that can stand in a path, a label and a file name as it is: ASCII letters, digits, `.`, `_`, `-`, not starting with a
-/// dot.
+/// A name that can stand in a path, a label and a file name as it is (see [`is_tenant_name`]).
 fn plain_name<'d>(node: &Node<'d>, reading: &mut Reading<'_>) -> Option<&'d str> {
     let name = node.string(reading)?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let fine = !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.starts_with('.') && name.bytes().all(plain);
+    let fine = is_tenant_name(name);
     if !fine {
-        let mend = format!("use 1 to {MAX_NAME_BYTES} ASCII letters, digits, \".\", \"_\" and \"-\", no dot in front");
+        let mend =
+            format!("use 1 to {MAX_TENANT_BYTES} ASCII letters, digits, \".\", \"_\" and \"-\", no dot in front");
         reading.error(&node.at, "is not a plain name", mend);
     }
     fine.then_some(name)

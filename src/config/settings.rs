@@ -134,6 +134,17 @@ pub enum Scheme {
     Https,
 }
 
+impl Scheme {
+    /// As it stands in a URL.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 /// An upstream's base address. The caller's path is appended to `path`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
@@ -149,11 +160,7 @@ pub struct BaseUrl {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
-        write!(f, "{scheme}://{}{}", self.authority(), self.path)
+        write!(f, "{}://{}{}", self.scheme.word(), self.authority(), self.path)
     }
 }
 
@@ -180,6 +187,8 @@ pub struct UpstreamSettings {
     pub url: BaseUrl,
     /// What is sent in the caller's place; `None`: the caller's own key goes through.
     pub credential: Option<Credential>,
+    /// Certificates (PEM) that its own must descend from, instead of the public roots.
+    pub ca: Option<PathBuf>,
     /// TCP and TLS.
     pub connect_timeout: Duration,
     /// Until the response's headers.

@@ -74,6 +74,12 @@ pub fn listed(rows: &[&str], name: &str) -> bool {
     })
 }
 
+/// True if a request header of this (lower-case) name goes on to some provider.
+#[must_use]
+pub fn forwards(name: &str) -> bool {
+    listed(REQUEST, name) || TABLES.iter().any(|table| listed(table.request, name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

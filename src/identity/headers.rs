@@ -62,13 +62,12 @@ pub(super) enum Presented<'h> {
 /// # Errors
 /// A credential header that is repeated, written with an underscore, or contradicted by another.
 pub(super) fn presented(headers: &HeaderMap) -> Result<Option<Presented<'_>>, IdentityError> {
-    refuse_lookalikes(headers)?;
     let mut presented = None;
     for header in CREDENTIAL_HEADERS {
         let mut values = headers.get_all(header).iter();
         let Some(value) = values.next() else { continue };
         if values.next().is_some() {
-            return Err(IdentityError::Ambiguous(header));
+            return Err(ambiguous(header));
         }
         let value = value.as_bytes().trim_ascii();
         let found = if header == AUTHORIZATION { bearer(value) } else { Presented::Key(value) };
@@ -76,21 +75,56 @@ pub(super) fn presented(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Id
             continue;
         }
         if presented.is_some_and(|earlier| earlier != found) {
-            return Err(IdentityError::Ambiguous(header));
+            return Err(ambiguous(header));
         }
         presented = Some(found);
     }
     Ok(presented)
 }
 
-fn refuse_lookalikes(headers: &HeaderMap) -> Result<(), IdentityError> {
+/// The token in the header that the configuration names: bare, or behind `Bearer`.
+///
+/// # Errors
+/// The header is repeated.
+pub(super) fn token_in<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h [u8]>, IdentityError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(IdentityError::Ambiguous(name.clone()));
+    }
+    let value = value.as_bytes().trim_ascii();
+    let token = match bearer(value) {
+        Presented::Key(token) => token,
+        Presented::Foreign => value,
+    };
+    Ok((!token.is_empty()).then_some(token))
+}
+
+/// Refuses headers that a CGI-like reader would take for one that we read: an underscore where the dash belongs.
+///
+/// # Errors
+/// The header that is imitated.
+pub(super) fn refuse_lookalikes(headers: &HeaderMap, more: &[Option<&HeaderName>]) -> Result<(), IdentityError> {
     for name in headers.keys().filter(|name| name.as_str().contains('_')) {
         let dashed = name.as_str().replace('_', "-");
         if let Some(header) = CREDENTIAL_HEADERS.iter().find(|header| **header == dashed) {
-            return Err(IdentityError::Ambiguous(header));
+            return Err(ambiguous(header));
+        }
+        if let Some(header) = more.iter().flatten().find(|header| header.as_str() == dashed) {
+            return Err(IdentityError::Ambiguous(HeaderName::clone(header)));
         }
     }
     Ok(())
+}
+
+/// True for a header in which SDKs present keys.
+#[must_use]
+pub fn is_credential(name: &HeaderName) -> bool {
+    CREDENTIAL_HEADERS.contains(&name.as_str())
+}
+
+const fn ambiguous(header: &'static str) -> IdentityError {
+    IdentityError::Ambiguous(HeaderName::from_static(header))
 }
 
 /// What follows the scheme `Bearer` (in any case, RFC 9110 §11.1). An empty value presents the empty key.

@@ -23,6 +23,8 @@ pub enum RefusalCode {
     BadRequest,
     /// Who calls could not be established.
     Unauthenticated,
+    /// Who calls cannot be established now: the issuer's keys are not to be had.
+    IdentityUnavailable,
     /// The principal may not do this.
     Forbidden,
     /// No table knows this endpoint and configuration denies unknown ones.
@@ -99,6 +101,9 @@ impl RefusalCode {
                 false,
                 "No configured identity method accepts this caller's credentials.",
             ),
+            Self::IdentityUnavailable => {
+                ("sidewall_identity_unavailable", 503, true, "Who calls cannot be established now. Try again shortly.")
+            }
             Self::Forbidden => ("sidewall_forbidden", 403, false, "This principal may not do this."),
             Self::UnknownEndpoint => (
                 "sidewall_unknown_endpoint",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::identity::{self, IdentityError};
 use crate::inspect::{RefusalCode, Report};
 use crate::telemetry::Metric;
 use crate::telemetry::handle::{count, set, shift, time};
@@ -74,6 +75,49 @@ impl CallerLeft<'_> {
     pub fn emit(self) {
         count(Metric::Aborted, &[self.endpoint], 1);
         tracing::info!(exchange = self.exchange, endpoint = self.endpoint, "caller left");
+    }
+}
+
+/// A caller was identified, or not.
+#[derive(Debug, Clone, Copy)]
+pub struct Identified<'a> {
+    /// Who, or why nobody.
+    pub outcome: &'a Result<identity::Identified, IdentityError>,
+}
+
+impl Identified<'_> {
+    /// Counts; not logged, because the refusal or the audit record is.
+    pub fn emit(self) {
+        let (method, result) = match self.outcome {
+            Ok(identified) => (identified.method.name(), "accepted"),
+            Err(error) => ("none", error.word()),
+        };
+        count(Metric::Identities, &[method, result], 1);
+    }
+}
+
+/// The issuer's keys were fetched or read anew, or could not be.
+#[derive(Debug, Clone, Copy)]
+pub struct JwksRefreshed<'a> {
+    /// How many keys are in force now; 0: none, or too old.
+    pub keys: usize,
+    /// Why the earlier ones stay, if they do.
+    pub error: Option<&'a str>,
+}
+
+impl JwksRefreshed<'_> {
+    /// Counts and logs.
+    pub fn emit(self) {
+        let result = match (self.error, self.keys) {
+            (None, _) => "renewed",
+            (Some(_), 0) => "none_in_force",
+            (Some(_), _) => "kept_last_good",
+        };
+        count(Metric::JwksRefreshes, &[result], 1);
+        match self.error {
+            Some(error) => tracing::error!(keys = self.keys, error, "the issuer's keys were not renewed"),
+            None => tracing::info!(keys = self.keys, "the issuer's keys were renewed"),
+        }
     }
 }
 

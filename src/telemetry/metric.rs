@@ -29,6 +29,10 @@ pub enum Metric {
     RulesetReloadSeconds,
     /// Whether the files on disk could not be loaded.
     RulesetStale,
+    /// Callers identified, or not.
+    Identities,
+    /// Fetches and reloads of the issuer's keys.
+    JwksRefreshes,
     /// Panics caught.
     Panics,
 }
@@ -46,7 +50,7 @@ pub enum Shape {
 
 impl Metric {
     /// Every metric, for descriptions and documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Requests,
         Self::Refusals,
         Self::Aborted,
@@ -60,6 +64,8 @@ impl Metric {
         Self::RulesetReloads,
         Self::RulesetReloadSeconds,
         Self::RulesetStale,
+        Self::Identities,
+        Self::JwksRefreshes,
         Self::Panics,
     ];
 
@@ -99,6 +105,15 @@ impl Metric {
                 &[],
                 "1 if the files could not be loaded and the last good set stays.",
             ),
+            Self::Identities => (
+                "sidewall_identities_total",
+                Counter,
+                &["method", "result"],
+                "Callers by how they were identified, or why not.",
+            ),
+            Self::JwksRefreshes => {
+                ("sidewall_jwks_refreshes_total", Counter, &["result"], "Fetches and reloads of the issuer's keys.")
+            }
             Self::Panics => ("sidewall_panics_total", Counter, &[], "Panics caught; each ended one exchange only."),
         }
     }

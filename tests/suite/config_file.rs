@@ -55,7 +55,7 @@ fn the_shipped_example_loads_and_shows_every_default() {
     assert_eq!(
         config.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
-            "upstream local-model: has no credential, and a caller's virtual key is never sent on: such calls carry no key; set \
+            "upstream local-model: has no credential, and a caller's virtual key or token is never sent on: such calls carry no key; set \
          credential = { env = \"NAME\" } or { file = \"PATH\" }"
         ]
     );
@@ -139,7 +139,24 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("[[upstream]]\nname = \"b\"\ndialects = [\"openai\"]\nurl = \"https://b.example.com\"\ncredential = { file = \"empty\" }", "upstream[0].credential", "is empty"),
     ("[[upstream]]\nname = \"b\"\ndialects = [\"openai\"]\nurl = \"https://b.example.com\"\ncredential = \"planted\"", "upstream[0].credential", "is a string, not a table"),
     ("[[upstream]]\nname = \"b\"\ndialects = [\"openai\"]\nurl = \"https://b.example.com\"\ncredential = { env = \"OPENAI_API_KEY\", file = \"credential\" }", "upstream[0].credential", "one place"),
-    ("[identity.jwt]\nissuer = \"x\"", "identity.jwt", "JWT identity is not built yet"),
+    ("[identity.jwt]\nissuer = \"x\"", "identity.jwt.audience", "is missing"),
+    ("[identity.jwt]\nissuer = \"x\"\naudience = \"a\"\ntenant = \"a\"", "identity.jwt.jwks", "is missing"),
+    ("[identity.jwt]\nissuer = \"x\"\naudience = []", "identity.jwt.audience", "is empty"),
+    ("[identity.jwt]\nalgorithms = [\"HS256\"]", "identity.jwt.algorithms[0]", "write one of: RS256"),
+    ("[identity.jwt]\nalgorithms = [\"none\"]", "identity.jwt.algorithms[0]", "not one of the known words"),
+    ("[identity.jwt]\nheader = \"content-type\"", "identity.jwt.header", "can be meant for Sidewall alone"),
+    ("[identity.jwt]\nheader = \"anthropic-version\"", "identity.jwt.header", "is not a header that can be meant for Sidewall alone"),
+    ("[identity.jwt]\nheader = \"x_token\"", "identity.jwt.header", "is not a header"),
+    ("[identity.jwt]\nclock_skew = \"10m\"", "identity.jwt.clock_skew", "longer than five minutes"),
+    ("[identity.jwt]\nissuer = \"x\"", "identity.jwt", "where the tenant comes from"),
+    ("[identity.jwt]\njwks = { file = \"nowhere\" }", "identity.jwt.jwks.file", "cannot be read"),
+    ("[identity.jwt]\njwks = { file = \"credential\" }", "identity.jwt.jwks.file", "is no JSON Web Key Set"),
+    ("[identity.jwt]\njwks = { url = \"http://idp.example.com/jwks\" }", "identity.jwt.jwks.url", "plain HTTP to another machine"),
+    ("[identity.jwt]\njwks = { url = \"https://169.254.169.254/jwks\" }", "identity.jwt.jwks.url", "link-local or metadata"),
+    ("[identity.jwt]\njwks = { url = \"https://idp.example.com/jwks\", refresh = \"1s\" }", "identity.jwt.jwks.url", "fetched too often"),
+    ("[identity.mtls]", "identity.mtls", "knows no certificate"),
+    ("[identity.mtls]\nspiffe = \"spiffe://{tenant}/{principal}\"", "identity.mtls.spiffe", "does not name its trust domain"),
+    ("[[identity.mtls.caller]]\ntenant = \"a\"\nprincipal = \"b\"", "identity.mtls.caller[0]", "which certificate it is"),
     ("[[identity.virtual_key]]\nsha256 = \"planted\"\ntenant = \"a\"\nprincipal = \"b\"", "identity.virtual_key[0].sha256", "is not a SHA-256 hash (7 characters)"),
     ("[[identity.virtual_key]]\nsha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\ntenant = \"a/b\"\nprincipal = \"b\"", "identity.virtual_key[0].tenant", "not a plain name"),
     ("[[identity.virtual_key]]\nsha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\ntenant = \"a\"\nprincipal = \"b\"\nexpires = \"2030-01-01\"", "identity.virtual_key[0].expires", "not a point in time"),
@@ -170,6 +187,20 @@ fn what_is_refused_says_where_and_how_to_mend() {
         assert!(found.to_string().contains(words), "{more}: {found}");
         assert!(!found.mend.is_empty(), "{more}");
         assert!(!errors.to_string().to_lowercase().contains("planted"), "{more}: repeats a secret: {errors}");
+    }
+}
+
+#[test]
+fn what_stands_in_identity_itself() {
+    for (line, path, words) in [
+        ("order = [\"jwt\"]", "identity.order", "does not list exactly the methods"),
+        ("order = [\"static\"]", "identity.order[0]", "write one of: mtls, jwt, virtual_key"),
+        ("tenant_header = \"authorization\"", "identity.tenant_header", "in which credentials stand"),
+        ("tenant_header = \"host\"", "identity.tenant_header", "meant for Sidewall alone"),
+    ] {
+        let errors = load(&LEAST.replace("[identity]", &format!("[identity]\n{line}"))).unwrap_err();
+        let found = errors.problems.iter().find(|problem| problem.path == path);
+        assert!(found.is_some_and(|found| found.to_string().contains(words)), "{line}: {errors}");
     }
 }
 

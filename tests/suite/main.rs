@@ -33,6 +33,11 @@ mod engine_props;
 #[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "tokens are ASCII")]
+mod identity_tokens;
+#[cfg(test)]
+mod issuer;
+#[cfg(test)]
 mod proxy_exchange;
 #[cfg(test)]
 mod proxy_refusals;

@@ -1,16 +1,24 @@
 //! `[identity]`: who may call. Nobody, unless the file says who.
 
+mod jwt;
+mod mtls;
+
 use std::sync::Arc;
 
+use http::HeaderName;
 use jiff::Timestamp;
 
 use crate::config::reader::{At, Node, Reading, Table};
-use crate::config::section::{not_built, plain_name};
-use crate::identity::{Claims, IdentitySettings, MAX_NAME_BYTES, Principal, VirtualKey};
+use crate::config::section::plain_name;
+use crate::dialect::headers::forwards;
+use crate::identity::settings::DEFAULT_TENANT_HEADER;
+use crate::identity::tenant::Tenants;
+use crate::identity::{Caller, Claims, IdentitySettings, MAX_NAME_BYTES, Method, Principal, VirtualKey};
 
 const IDENTITY_MEND: &str =
-    "add [[identity.virtual_key]] with sha256, tenant and principal, or static = { tenant, principal }";
+    "add [[identity.virtual_key]], [identity.jwt], [identity.mtls], or static = { tenant, principal }";
 const HASH_MEND: &str = "write the 64 hexadecimal digits that `printf %s KEY | sha256sum` prints, never the key itself";
+const ACT_FOR_MEND: &str = "list names of tenants, beginnings such as \"globex-*\", or \"*\" for all";
 
 /// Reads `[identity]`.
 pub(in crate::config) fn read(root: &mut Table<'_>, reading: &mut Reading<'_>) -> IdentitySettings {
@@ -20,17 +28,17 @@ pub(in crate::config) fn read(root: &mut Table<'_>, reading: &mut Reading<'_>) -
         return settings;
     };
     let Some(mut table) = node.table(reading) else { return settings };
-    let mut named = false;
+    let mut named = Vec::new();
     if let Some(node) = table.take("static") {
-        named = true;
+        named.push(Method::Static);
         settings.fallback = node.table(reading).and_then(|mut table| {
-            let principal = principal(&mut table, reading);
+            let caller = caller(&mut table, reading);
             table.finish(reading);
-            principal
+            caller
         });
     }
     for table in table.sections("virtual_key", reading) {
-        named = true;
+        named.push(Method::VirtualKey);
         let at = table.at.clone();
         let Some(key) = virtual_key(table, reading) else { continue };
         if settings.virtual_keys.iter().any(|earlier| earlier.sha256 == key.sha256) {
@@ -38,33 +46,106 @@ pub(in crate::config) fn read(root: &mut Table<'_>, reading: &mut Reading<'_>) -
         }
         settings.virtual_keys.push(key);
     }
-    if let Some(node) = table.take("jwt") {
-        named = true;
-        not_built(&node, reading, "JWT identity is", "use [[identity.virtual_key]] or static");
+    if let Some(table) = table.section("jwt", reading) {
+        named.push(Method::Jwt);
+        settings.jwt = jwt::read(table, reading);
     }
-    if !named {
+    if let Some(table) = table.section("mtls", reading) {
+        named.push(Method::Mtls);
+        let at = table.at.clone();
+        settings.mtls = mtls::read(table, reading);
+        reading.error(&at, "needs [server.tls], which is not built yet", "use another method");
+    }
+    if let Some(header) = table.take("tenant_header").and_then(|node| header(&node, reading)) {
+        settings.tenant_header = header;
+    }
+    order(&mut table, &named, &mut settings, reading);
+    let clash = settings.jwt.as_ref().is_some_and(|jwt| jwt.header.as_ref() == Some(&settings.tenant_header));
+    if clash || crate::identity::headers::is_credential(&settings.tenant_header) {
+        let mend = format!("leave it out ({DEFAULT_TENANT_HEADER}), or name a header of its own");
+        reading.error(&At::absent("identity.tenant_header"), "is a header in which credentials stand", mend);
+    }
+    if named.is_empty() {
         reading.error(&node.at, "names nobody, so nobody could call", IDENTITY_MEND);
     }
     table.finish(reading);
     settings
 }
 
+/// Reads `order`: every method that is configured, each once, but `static`, which is always the last.
+fn order(table: &mut Table<'_>, named: &[Method], settings: &mut IdentitySettings, reading: &mut Reading<'_>) {
+    settings.order.retain(|method| named.contains(method));
+    let Some(node) = table.take("order") else { return };
+    let words = Method::DEFAULT_ORDER.map(|method| (method.name(), method));
+    let mend = format!("list each of them once: {}", join(&settings.order));
+    let nodes = node.array(reading, &mend);
+    let listed: Vec<_> = nodes.iter().filter_map(|node| node.word(reading, &words)).collect();
+    let complete = listed.len() == settings.order.len() && settings.order.iter().all(|method| listed.contains(method));
+    if nodes.len() == listed.len() && !complete {
+        reading.error(&node.at, "does not list exactly the methods that are configured", mend);
+    }
+    settings.order = listed;
+}
+
+fn join(methods: &[Method]) -> String {
+    methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// A header that callers may send us. One that goes on to a provider would carry there what is meant for us.
+fn header(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<HeaderName> {
+    let name = node.string(reading)?.parse::<HeaderName>().ok().filter(|name| !name.as_str().contains('_'));
+    let ours = name.as_ref().is_some_and(|name| {
+        let name = name.as_str();
+        (name.contains('-') || name == "authorization") && !FRAMING.contains(&name) && !forwards(name)
+    });
+    if !ours {
+        let mend = "name a header of its own, such as \"x-app-token\": letters, digits and dashes";
+        reading.error(&node.at, "is not a header that can be meant for Sidewall alone", mend);
+    }
+    name.filter(|_| ours)
+}
+
+/// Headers of the message itself that have a dash.
+const FRAMING: [&str; 8] = [
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "accept-encoding",
+    "user-agent",
+    "keep-alive",
+    "proxy-connection",
+];
+
 fn virtual_key(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<VirtualKey> {
     let sha256 = table.need("sha256", reading, HASH_MEND).and_then(|node| digest(&node, reading));
     let expires = table.take("expires").and_then(|node| time(&node, reading));
-    let principal = principal(&mut table, reading);
+    let caller = caller(&mut table, reading);
     table.finish(reading);
-    Some(VirtualKey { sha256: sha256?, principal: principal?, expires })
+    Some(VirtualKey { sha256: sha256?, caller: caller?, expires })
 }
 
-fn principal(table: &mut Table<'_>, reading: &mut Reading<'_>) -> Option<Arc<Principal>> {
+fn caller(table: &mut Table<'_>, reading: &mut Reading<'_>) -> Option<Caller> {
     let tenant = table.need("tenant", reading, "name the tenant whose data, keys and guardrails apply");
     let tenant = tenant.and_then(|node| plain_name(&node, reading));
     let name = table.need("principal", reading, "name the application or person");
     let name = name.and_then(|node| free_name(&node, reading));
     let roles = names(table.take("roles"), reading);
     let scopes = names(table.take("scopes"), reading);
-    Some(Arc::new(Principal { tenant: tenant?.into(), name: name?.into(), roles, scopes, claims: Claims::default() }))
+    let act_for = act_for(table.take("act_for"), reading);
+    let principal = Principal { tenant: tenant?.into(), name: name?.into(), roles, scopes, claims: Claims::default() };
+    Some(Caller { principal: Arc::new(principal), act_for })
+}
+
+fn act_for(node: Option<Node<'_>>, reading: &mut Reading<'_>) -> Tenants {
+    let Some(node) = node else { return Tenants::default() };
+    let nodes = node.array(reading, ACT_FOR_MEND);
+    let patterns: Vec<&str> = nodes.iter().filter_map(|node| node.string(reading)).collect();
+    let tenants = Tenants::new(&patterns);
+    if tenants.is_none() {
+        reading.error(&node.at, "holds something that names no tenants", ACT_FOR_MEND);
+    }
+    tenants.unwrap_or_default()
 }
 
 fn names(node: Option<Node<'_>>, reading: &mut Reading<'_>) -> Arc<[Arc<str>]> {

@@ -1,5 +1,6 @@
 //! `[[upstream]]`: providers, and the credentials that go to them alone.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::address::{is_link_local_host, is_loopback_host};
@@ -47,6 +48,7 @@ fn one(mut table: Table<'_>, server: &ServerSettings, reading: &mut Reading<'_>)
     let link_local = table.take("allow_link_local").and_then(|node| node.boolean(reading)).unwrap_or(false);
     let plaintext = table.take("allow_plaintext").and_then(|node| node.boolean(reading)).unwrap_or(false);
     let url = table.need("url", reading, URL_MEND).and_then(|node| url(&node, link_local, plaintext, reading));
+    let ca = table.take("ca").and_then(|node| ca(&node, reading));
     let credential = table.take("credential").and_then(|node| credential(&node, reading));
     let (mut connect, mut response, mut idle) =
         (DEFAULT_CONNECT_TIMEOUT, server.upstream_timeout, DEFAULT_UPSTREAM_IDLE_TIMEOUT);
@@ -60,6 +62,7 @@ fn one(mut table: Table<'_>, server: &ServerSettings, reading: &mut Reading<'_>)
             dialects: dialects?,
             url: url?,
             credential,
+            ca,
             connect_timeout: connect,
             response_timeout: response,
             idle_timeout: idle,
@@ -84,7 +87,7 @@ fn dialects_of(node: &Node<'_>, reading: &mut Reading<'_>) -> Vec<Arc<str>> {
     names
 }
 
-fn url(node: &Node<'_>, link_local: bool, plaintext: bool, reading: &mut Reading<'_>) -> Option<BaseUrl> {
+pub(super) fn url(node: &Node<'_>, link_local: bool, plaintext: bool, reading: &mut Reading<'_>) -> Option<BaseUrl> {
     let url = match parse_url(node.string(reading)?) {
         Ok(url) => url,
         Err(what) => {
@@ -101,6 +104,17 @@ fn url(node: &Node<'_>, link_local: bool, plaintext: bool, reading: &mut Reading
         reading.error(&node.at, "is plain HTTP to another machine", mend);
     }
     Some(url)
+}
+
+/// A file of certificates (PEM) that a server's own must descend from.
+pub(super) fn ca(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    let path = node.string(reading)?;
+    let path = reading.resolve(path);
+    if let Err(error) = crate::upstream::client::Tls::new(Some(&path)) {
+        reading.error(&node.at, error, "name a PEM file of CA certificates");
+        return None;
+    }
+    Some(path)
 }
 
 /// Reads a base address. The text is not repeated in errors: people put credentials into URLs.

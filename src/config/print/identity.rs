@@ -1,0 +1,135 @@
+//! `[identity.jwt]` and `[identity.mtls]`, written out.
+
+use serde::Serialize;
+
+use super::{PrintedCaller, caller, duration, shown};
+use crate::identity::mapping::TenantFrom;
+use crate::identity::settings::{CertificateName, JwksSource, JwtSettings, MtlsSettings};
+use crate::identity::token::algorithm_name;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Jwt<'c> {
+    issuer: &'c str,
+    audience: &'c [String],
+    algorithms: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<&'c str>,
+    clock_skew: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_claim: Option<&'c str>,
+    principal_claim: &'c str,
+    roles_claim: &'c str,
+    scope_claim: &'c str,
+    claims: &'c [String],
+    jwks: Jwks,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trusted: Vec<Trusted<'c>>,
+}
+
+#[derive(Debug, Serialize, Default)]
+struct Jwks {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_stale: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_plaintext: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_link_local: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+struct Trusted<'c> {
+    principal: &'c str,
+    act_for: Vec<&'c str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Mtls<'c> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spiffe: Option<String>,
+    roles: Vec<&'c str>,
+    scopes: Vec<&'c str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    caller: Vec<Certificate<'c>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Certificate<'c> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(flatten)]
+    caller: PrintedCaller<'c>,
+}
+
+pub(super) fn jwt(jwt: &JwtSettings) -> Jwt<'_> {
+    let (tenant, tenant_claim) = match &jwt.mapping.tenant {
+        TenantFrom::Fixed(tenant) => (Some(tenant.as_ref()), None),
+        TenantFrom::Claim(claim) => (None, Some(claim.as_str())),
+    };
+    Jwt {
+        issuer: &jwt.issuer,
+        audience: &jwt.audiences,
+        algorithms: jwt.algorithms.iter().map(|algorithm| algorithm_name(*algorithm)).collect(),
+        header: jwt.header.as_ref().map(|header| header.as_str()),
+        clock_skew: duration(jwt.clock_skew),
+        tenant,
+        tenant_claim,
+        principal_claim: &jwt.mapping.principal_claim,
+        roles_claim: &jwt.mapping.roles_claim,
+        scope_claim: &jwt.mapping.scope_claim,
+        claims: &jwt.mapping.kept,
+        jwks: jwks(&jwt.jwks),
+        trusted: jwt
+            .trusted
+            .iter()
+            .map(|(principal, tenants)| Trusted { principal, act_for: tenants.patterns().collect() })
+            .collect(),
+    }
+}
+
+fn jwks(source: &JwksSource) -> Jwks {
+    match source {
+        JwksSource::File { path, .. } => Jwks { file: Some(shown(path)), ..Jwks::default() },
+        JwksSource::Url(source) => Jwks {
+            url: Some(source.url.to_string()),
+            ca: source.ca.as_deref().map(shown),
+            refresh: Some(duration(source.refresh)),
+            max_stale: Some(duration(source.max_stale)),
+            allow_plaintext: Some(source.allow_plaintext),
+            allow_link_local: Some(source.allow_link_local),
+            ..Jwks::default()
+        },
+    }
+}
+
+pub(super) fn mtls(mtls: &MtlsSettings) -> Mtls<'_> {
+    Mtls {
+        spiffe: mtls.spiffe.as_ref().map(ToString::to_string),
+        roles: mtls.roles.iter().map(AsRef::as_ref).collect(),
+        scopes: mtls.scopes.iter().map(AsRef::as_ref).collect(),
+        caller: mtls
+            .callers
+            .iter()
+            .map(|(name, bearer)| {
+                let (uri, sha256) = match name {
+                    CertificateName::Uri(uri) => (Some(uri.as_str()), None),
+                    CertificateName::Sha256(digest) => {
+                        (None, Some(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
+                    }
+                };
+                Certificate { uri, sha256, caller: caller(bearer) }
+            })
+            .collect(),
+    }
+}
