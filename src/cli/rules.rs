@@ -1,6 +1,7 @@
 //! `sidewall rules`: what the rules are and whether they hold what their examples promise.
 
 mod explain;
+mod import;
 
 use std::path::PathBuf;
 
@@ -44,6 +45,7 @@ enum Command {
         json: bool,
     },
     Explain(explain::Explain),
+    Import(import::Import),
     /// Find what is wrong with rules although they load: no examples, unbounded or shadowed patterns.
     #[command(after_help = "Example:\n  sidewall rules lint rulesets/")]
     Lint {
@@ -90,6 +92,7 @@ impl Rules {
             Command::List { source, json } => list(&load(&source.paths)?, json, out),
             Command::Show { id, source, json } => show(find(&load(&source.paths)?, &id)?, json, out)?,
             Command::Explain(explain) => return explain.run(out),
+            Command::Import(import) => return import.run(out),
             Command::Lint { paths, json } => return Ok(lint(&load(&paths)?, json, out)),
             Command::Test { paths, json } => return Ok(test(&load(&paths)?, json, out)),
             Command::Validators => {

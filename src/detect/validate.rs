@@ -6,6 +6,7 @@
 
 mod bank;
 mod card;
+mod credential;
 mod label;
 mod mail;
 mod negation;
@@ -42,12 +43,17 @@ pub type Validator = fn(&Candidate<'_>) -> Outcome;
 
 /// Every validator by the name that rules use, sorted, with what it checks.
 const TABLE: &[(&str, Validator, &str)] = &[
+    ("basic-auth", placeholder::basic, "decodes to `user:password` (RFC 7617)"),
     (
         "crc32-base62",
         token::crc32_base62,
         "the last six characters are the CRC-32 of the body in base 62 (GitHub, npm)",
     ),
-    ("credential", placeholder::credential, "looks like a credential, not like a placeholder, a reference or a word"),
+    (
+        "credential",
+        credential::credential,
+        "its name says that it is one, and it looks like one: no placeholder, reference, identifier or word",
+    ),
     ("email", mail::email, "a host with a plausible top-level domain; no remote, image or unit name"),
     ("iban", bank::iban, "length of the country and ISO 7064 mod 97-10"),
     ("ipv4", network::ipv4, "no version number; private and loopback addresses count less"),
@@ -60,6 +66,7 @@ const TABLE: &[(&str, Validator, &str)] = &[
     ("phone-bare", phone::bare, "a national number without separators or with rare ones, beside a word for it"),
     ("phone-international", phone::international, "an assigned country code and a length it may have"),
     ("phone-national", phone::national, "groups and length of a national number; no date, version or id"),
+    ("token", credential::token, "looks made by a machine: no placeholder, reference, identifier or word"),
     ("url-password", placeholder::url_password, "the password in a URL is no placeholder"),
     ("us-ssn", person::us_ssn, "area, group and serial that the SSA may issue"),
 ];

@@ -12,6 +12,9 @@ const CHECKSUM: usize = 6;
 /// LIMIT: headers of JSON Web Tokens are some 20 to 600 bytes; what is longer is no header worth decoding.
 const MOST_HEADER: usize = 4096;
 
+/// Characters of the shortest signature that anybody checks: 128 bits.
+const LEAST_SIGNATURE: usize = 22;
+
 /// JSON Web Signature in compact form (RFC 7515, 7.1): the header is a JSON object with `alg`.
 pub(super) fn jwt(candidate: &Candidate<'_>) -> Outcome {
     let header = candidate.text.split('.').next().unwrap_or("");
@@ -21,7 +24,13 @@ pub(super) fn jwt(candidate: &Candidate<'_>) -> Outcome {
     let Ok(bytes) = URL_SAFE_NO_PAD.decode(header.trim_end_matches('=')) else { return Outcome::Reject };
     let header = serde_json::from_slice::<serde_json::Value>(&bytes);
     match header {
-        Ok(header) if header.get("alg").is_some_and(serde_json::Value::is_string) => Outcome::Accept,
+        // Without a signature it opens nothing: an example, or one that is cut off.
+        Ok(header) if header.get("alg").is_some_and(serde_json::Value::is_string) => {
+            match candidate.text.rsplit('.').next().map_or(0, str::len) {
+                0..LEAST_SIGNATURE => Outcome::Confidence(50),
+                _ => Outcome::Accept,
+            }
+        }
         _ => Outcome::Reject,
     }
 }
@@ -79,8 +88,10 @@ mod tests {
 
     #[test]
     fn jwt_needs_a_header_with_an_algorithm() {
-        let token = |header: &str| format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(header));
-        assert_eq!(jwt(&alone(&token(r#"{"alg":"HS256","typ":"JWT"}"#))), Outcome::Accept);
+        let token = |header: &str| format!("{}.e30.c2lnbmF0dXJlLXNpZ25hdHVyZQ", URL_SAFE_NO_PAD.encode(header));
+        let signed = token(r#"{"alg":"HS256","typ":"JWT"}"#);
+        assert_eq!(jwt(&alone(&signed)), Outcome::Accept);
+        assert_eq!(jwt(&alone(signed.trim_end_matches(|c| c != '.'))), Outcome::Confidence(50));
         for header in [r#"{"typ":"JWT"}"#, r#"{"alg":1}"#, "[]", "no json"] {
             assert_eq!(jwt(&alone(&token(header))), Outcome::Reject, "{header}");
         }
