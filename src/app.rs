@@ -28,6 +28,7 @@ use crate::proxy::ledger::{Ledger, NoLedger};
 use crate::proxy::receive::Limits;
 use crate::server::admin::Admin;
 use crate::server::listener::Listener;
+use crate::server::tls::ServerTls;
 use crate::server::{ConnectionLimits, Shared};
 use crate::telemetry;
 use crate::upstream::client::Tls;
@@ -54,6 +55,9 @@ pub enum StartError {
     /// An upstream could not be set up.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// TLS on our own listeners could not be set up.
+    #[error("[server.tls] {0}")]
+    ServerTls(String),
     /// The rules could not be loaded.
     #[error("rulesets: {0}")]
     Rules(String),
@@ -120,6 +124,8 @@ impl App {
             deny_unknown: server.unknown_endpoint == UnknownEndpoint::Deny,
             draining: AtomicBool::new(false),
         });
+        let server_tls =
+            server.tls.clone().map(ServerTls::new).transpose().map_err(StartError::ServerTls)?.map(Arc::new);
         let mut listeners = Vec::new();
         for address in &server.listen {
             listeners.push(bind(address).await?);
@@ -139,7 +145,7 @@ impl App {
                 let proxy = Arc::clone(&proxy);
                 async move { proxy.handle(request).await }
             });
-            background.spawn(listener.serve(callers.clone(), handler));
+            background.spawn(listener.serve(callers.clone(), handler, server_tls.clone()));
         }
         let shown = rulesets.clone();
         let show = Arc::new(move || serde_json::to_vec(&*shown.borrow()).unwrap_or_default());
@@ -148,10 +154,13 @@ impl App {
             let response = admin.answer(&request);
             async move { response }
         });
-        background.spawn(admin_listener.serve(admins.clone(), handler));
+        background.spawn(admin_listener.serve(admins.clone(), handler, None));
         let reload = Arc::new(Notify::new());
         let watch = reload::watch(Arc::clone(&proxy), config.rulesets.clone(), Arc::clone(&reload), status);
         background.spawn(admins.drain.clone().run_until_cancelled_owned(watch));
+        if let Some(tls) = server_tls {
+            background.spawn(admins.drain.clone().run_until_cancelled_owned(reload::watch_certificates(tls)));
+        }
         if let Some((keys, fetcher)) = fetcher {
             background.spawn(admins.drain.clone().run_until_cancelled_owned(jwks::keep(keys, fetcher)));
         }

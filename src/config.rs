@@ -124,7 +124,7 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
     let profile = root.take("profile").and_then(|node| node.word(reading, &words)).unwrap_or_default();
     let server = section::server::read(&mut root, profile, reading);
     let upstreams = section::upstream::read(&mut root, &server, reading);
-    let identity = section::identity::read(&mut root, reading);
+    let identity = section::identity::read(&mut root, &server, reading);
     let configured = section::guardrail::read(&mut root, reading);
     let redaction = section::storage::redaction(&mut root, reading);
     let rulesets = section::rulesets::read(&mut root, reading);

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod connection;
 pub mod listener;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;

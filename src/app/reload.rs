@@ -15,6 +15,7 @@ use crate::config::RulesetSettings;
 use crate::detect::Ruleset;
 use crate::detect::ruleset::{RulesetError, RulesetErrors};
 use crate::proxy::Proxy;
+use crate::server::tls::ServerTls;
 use crate::telemetry::UPKEEP;
 use crate::telemetry::events::RulesetReload;
 use status::{Attempt, Outcome, Status};
@@ -142,6 +143,21 @@ impl Keeper {
 async fn off_the_reactor<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     #[expect(clippy::disallowed_methods, reason = "one at a time, from the loop above")]
     spawn_blocking(work).await.ok()
+}
+
+/// Reads the listeners' certificates anew when their files change. Never ends.
+pub async fn watch_certificates(tls: Arc<ServerTls>) {
+    let files = tls.files();
+    let mut seen = fingerprint(&files);
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        look.tick().await;
+        let now = fingerprint(&files);
+        if now != seen {
+            seen = now;
+            tls.reload();
+        }
+    }
 }
 
 /// What is seen of files from outside: where they really are, sizes, times.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::config::settings::ClientAuth;
 use crate::config::{
     AuditContent, AuditTenant, Config, Durability, RulesetSettings, SecretSource, UnknownEndpoint, UpstreamSettings,
 };
@@ -48,6 +49,18 @@ struct Server {
     upstream_timeout: String,
     drain_timeout: String,
     unknown_endpoint: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Tls>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tls {
+    certificate: String,
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ca: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_auth: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -233,6 +246,15 @@ fn server(config: &Config) -> Server {
             UnknownEndpoint::Inspect => "inspect",
             UnknownEndpoint::Deny => "deny",
         },
+        tls: server.tls.as_ref().map(|tls| Tls {
+            certificate: shown(&tls.certificate),
+            key: shown(&tls.key),
+            client_ca: tls.client_ca.as_deref().map(shown),
+            client_auth: tls.client_ca.as_ref().map(|_| match tls.client_auth {
+                ClientAuth::Required => "required",
+                ClientAuth::Optional => "optional",
+            }),
+        }),
     }
 }
 

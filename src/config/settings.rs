@@ -69,6 +69,28 @@ pub enum UnknownEndpoint {
     Deny,
 }
 
+/// `[server.tls]`: TLS on the callers' TCP listeners. All files are PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Our certificate, then those that lead to its root.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Certificates that clients' own must descend from; `None`: clients are not asked for one.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client may come without a certificate.
+    pub client_auth: ClientAuth,
+}
+
+/// Whether a client of a listener with a `client_ca` may come without a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// No connection without one.
+    Required,
+    /// Without one, other methods of identity apply.
+    Optional,
+}
+
 /// `[server]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerSettings {
@@ -96,6 +118,8 @@ pub struct ServerSettings {
     pub drain_timeout: Duration,
     /// Endpoints that no table mentions.
     pub unknown_endpoint: UnknownEndpoint,
+    /// TLS on the callers' TCP listeners; `None`: plain.
+    pub tls: Option<TlsSettings>,
 }
 
 /// Where a secret of ours comes from.

@@ -18,6 +18,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::identity::Peer;
 use crate::proxy::body::OutBody;
 use crate::server::Shared;
 use crate::telemetry::Metric;
@@ -41,7 +42,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves a connection until it ends, idles too long, or the drain has begun and its exchanges are done.
-pub async fn serve<S, H, F>(stream: S, shared: Shared, handler: Arc<H>, _room: OwnedSemaphorePermit)
+/// `peer`: the other side's verified certificate, which every request carries along.
+pub async fn serve<S, H, F>(stream: S, peer: Option<Peer>, shared: Shared, handler: Arc<H>, _room: OwnedSemaphorePermit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
@@ -49,7 +51,10 @@ where
 {
     let _live = Live::new(Metric::Connections);
     let busy = Busy::default();
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if let Some(peer) = &peer {
+            request.extensions_mut().insert(peer.clone());
+        }
         let under_way = busy.begin();
         let response = handler(request);
         async move { Ok::<_, Infallible>(response.await.map(|body| Tracked { body, _under_way: under_way })) }

@@ -10,12 +10,18 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::Listen;
+use crate::identity::Peer;
 use crate::proxy::body::OutBody;
 use crate::server::Shared;
 use crate::server::connection;
+use crate::server::tls::ServerTls;
+use crate::telemetry::events::Handshake;
 
 /// Only the sidecar's user and group may call over the Unix socket.
 const SOCKET_MODE: u32 = 0o660;
@@ -80,7 +86,8 @@ impl Listener {
     }
 
     /// Accepts until the drain begins; each connection is served by `handler` in a task of its own.
-    pub async fn serve<H, F>(self, shared: Shared, handler: Arc<H>)
+    /// `tls`: what TCP connections must speak; a Unix socket's file mode is its guard.
+    pub async fn serve<H, F>(self, shared: Shared, handler: Arc<H>, tls: Option<Arc<ServerTls>>)
     where
         H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
         F: Future<Output = Response<OutBody>> + Send + 'static,
@@ -98,11 +105,15 @@ impl Listener {
             };
             match accepted {
                 Ok(Accepted::Tcp(stream)) => {
-                    let task = connection::serve(stream, shared.clone(), Arc::clone(&handler), room);
-                    shared.tasks.spawn(task);
+                    let (shared, handler) = (shared.clone(), Arc::clone(&handler));
+                    let tasks = shared.tasks.clone();
+                    match &tls {
+                        None => tasks.spawn(connection::serve(stream, None, shared, handler, room)),
+                        Some(tls) => tasks.spawn(secure(stream, tls.acceptor(), shared, handler, room)),
+                    };
                 }
                 Ok(Accepted::Unix(stream)) => {
-                    let task = connection::serve(stream, shared.clone(), Arc::clone(&handler), room);
+                    let task = connection::serve(stream, None, shared.clone(), Arc::clone(&handler), room);
                     shared.tasks.spawn(task);
                 }
                 Err(error) => {
@@ -125,8 +136,35 @@ impl Listener {
     }
 }
 
+/// A TLS connection: the handshake within the time for a request's headers, then as every other.
+async fn secure<H, F>(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    shared: Shared,
+    handler: Arc<H>,
+    room: OwnedSemaphorePermit,
+) where
+    H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<OutBody>> + Send + 'static,
+{
+    let handshake = tokio::select! {
+        () = shared.cut.cancelled() => return,
+        handshake = timeout(shared.limits.headers, acceptor.accept(stream)) => handshake,
+    };
+    match handshake {
+        Ok(Ok(stream)) => {
+            Handshake { result: "done" }.emit();
+            let (_, session) = stream.get_ref();
+            let peer = session.peer_certificates().and_then(<[_]>::first).map(Peer::of);
+            connection::serve(stream, peer, shared, handler, room).await;
+        }
+        Ok(Err(_refused)) => Handshake { result: "failed" }.emit(),
+        Err(_elapsed) => Handshake { result: "timeout" }.emit(),
+    }
+}
+
 enum Accepted {
-    Tcp(tokio::net::TcpStream),
+    Tcp(TcpStream),
     Unix(UnixStream),
 }
 

@@ -121,6 +121,38 @@ impl JwksRefreshed<'_> {
     }
 }
 
+/// A TLS handshake of a caller ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Handshake {
+    /// `done`, `failed`, `timeout`.
+    pub result: &'static str,
+}
+
+impl Handshake {
+    /// Counts; not logged, because anybody can fail one.
+    pub fn emit(self) {
+        count(Metric::Handshakes, &[self.result], 1);
+    }
+}
+
+/// The listeners' certificates were read anew, or could not be.
+#[derive(Debug, Clone, Copy)]
+pub struct CertificateReload<'a> {
+    /// Why the last good ones stay, if they do.
+    pub error: Option<&'a str>,
+}
+
+impl CertificateReload<'_> {
+    /// Counts and logs.
+    pub fn emit(self) {
+        count(Metric::CertificateReloads, &[if self.error.is_some() { "kept_last_good" } else { "swapped" }], 1);
+        match self.error {
+            Some(error) => tracing::error!(error, "certificates not reloaded: the last good ones stay"),
+            None => tracing::info!("certificates reloaded"),
+        }
+    }
+}
+
 /// A phase of an exchange was inspected.
 #[derive(Debug, Clone, Copy)]
 pub struct Inspected<'a> {

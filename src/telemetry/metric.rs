@@ -33,6 +33,10 @@ pub enum Metric {
     Identities,
     /// Fetches and reloads of the issuer's keys.
     JwksRefreshes,
+    /// TLS handshakes of callers.
+    Handshakes,
+    /// Reloads of the listeners' certificates.
+    CertificateReloads,
     /// Panics caught.
     Panics,
 }
@@ -50,7 +54,7 @@ pub enum Shape {
 
 impl Metric {
     /// Every metric, for descriptions and documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Requests,
         Self::Refusals,
         Self::Aborted,
@@ -66,6 +70,8 @@ impl Metric {
         Self::RulesetStale,
         Self::Identities,
         Self::JwksRefreshes,
+        Self::Handshakes,
+        Self::CertificateReloads,
         Self::Panics,
     ];
 
@@ -111,6 +117,10 @@ impl Metric {
                 &["method", "result"],
                 "Callers by how they were identified, or why not.",
             ),
+            Self::Handshakes => ("sidewall_tls_handshakes_total", Counter, &["result"], "TLS handshakes of callers."),
+            Self::CertificateReloads => {
+                ("sidewall_certificate_reloads_total", Counter, &["result"], "Reloads of the listeners' certificates.")
+            }
             Self::JwksRefreshes => {
                 ("sidewall_jwks_refreshes_total", Counter, &["result"], "Fetches and reloads of the issuer's keys.")
             }

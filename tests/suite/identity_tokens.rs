@@ -352,7 +352,7 @@ fn wycheproof() {
         }
     }
     println!("wycheproof: {accepted} accepted, {refused} refused");
-    assert!(accepted >= 30 && refused >= 350, "{accepted} {refused}");
+    assert!(accepted >= 25 && refused >= 400, "{accepted} {refused}");
 }
 
 /// Valid by the RFC, refused by us: an empty payload, which holds no claims; and PS384 under a key whose `alg` says PS256.

@@ -40,6 +40,8 @@ mod issuer;
 #[cfg(test)]
 mod proxy_exchange;
 #[cfg(test)]
+mod proxy_identity;
+#[cfg(test)]
 mod proxy_refusals;
 #[cfg(test)]
 mod reload;

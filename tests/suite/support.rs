@@ -124,12 +124,14 @@ pub(crate) type Noted = (Stage, Outcome, u16, String);
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     records: Mutex<Vec<Noted>>,
+    tenants: Mutex<Vec<String>>,
     changed: Notify,
 }
 
 impl Ledger for Memory {
     fn submit(&self, entry: Entry<'_>) -> Result<Receipt, LedgerDown> {
         let exchange = entry.facts.id.as_str().to_owned();
+        self.tenants.lock().unwrap().push(entry.facts.principal.tenant.to_string());
         self.records.lock().unwrap().push((entry.stage, entry.outcome, entry.status.unwrap_or(0), exchange));
         self.changed.notify_waiters();
         Ok(Receipt::new(std::future::ready(Ok(()))))
@@ -151,6 +153,11 @@ impl Memory {
         })
         .await
         .expect("a completion record")
+    }
+
+    /// The tenants of all records.
+    pub(crate) fn tenants(&self) -> Vec<String> {
+        self.tenants.lock().unwrap().clone()
     }
 
     pub(crate) fn records(&self) -> Vec<Noted> {
@@ -198,7 +205,7 @@ impl Sidecar {
         let path = dir.path().display();
         // One rule with a fixed start: what a stream holds back for the shipped rules is tested where they are.
         std::fs::write(dir.path().join("rules.toml"), RULES).unwrap();
-        let identity = if more.contains("[[identity") {
+        let identity = if more.contains("[identity") {
             ""
         } else {
             "[identity]\nstatic = { tenant = \"acme\", principal = \"app\" }\n"

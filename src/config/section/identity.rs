@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::config::reader::{At, Node, Reading, Table};
 use crate::config::section::plain_name;
+use crate::config::settings::ServerSettings;
 use crate::dialect::headers::forwards;
 use crate::identity::settings::DEFAULT_TENANT_HEADER;
 use crate::identity::tenant::Tenants;
@@ -21,7 +22,12 @@ const HASH_MEND: &str = "write the 64 hexadecimal digits that `printf %s KEY | s
 const ACT_FOR_MEND: &str = "list names of tenants, beginnings such as \"globex-*\", or \"*\" for all";
 
 /// Reads `[identity]`.
-pub(in crate::config) fn read(root: &mut Table<'_>, reading: &mut Reading<'_>) -> IdentitySettings {
+pub(in crate::config) fn read(
+    root: &mut Table<'_>,
+    server: &ServerSettings,
+    reading: &mut Reading<'_>,
+) -> IdentitySettings {
+    let asks_for_certificates = server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
     let mut settings = IdentitySettings::default();
     let Some(node) = root.take("identity") else {
         reading.error(&At::absent("identity"), "is missing, so nobody could call", IDENTITY_MEND);
@@ -54,7 +60,14 @@ pub(in crate::config) fn read(root: &mut Table<'_>, reading: &mut Reading<'_>) -
         named.push(Method::Mtls);
         let at = table.at.clone();
         settings.mtls = mtls::read(table, reading);
-        reading.error(&at, "needs [server.tls], which is not built yet", "use another method");
+        if !asks_for_certificates {
+            // SECURITY: a method that can never apply would leave its callers to whatever comes behind it.
+            reading.error(
+                &at,
+                "needs client certificates, which no listener asks for",
+                "set client_ca in [server.tls]",
+            );
+        }
     }
     if let Some(header) = table.take("tenant_header").and_then(|node| header(&node, reading)) {
         settings.tenant_header = header;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::config::reader::{At, Node, Reading, Table};
 use crate::config::settings::{
-    DEFAULT_ADMIN, DEFAULT_BODY_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HEADER_TIMEOUT, DEFAULT_IDLE_TIMEOUT,
-    DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CONCURRENCY, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_IN_FLIGHT_BYTES, DEFAULT_UPSTREAM_TIMEOUT, Listen, ServerSettings, UnknownEndpoint,
+    ClientAuth, DEFAULT_ADMIN, DEFAULT_BODY_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HEADER_TIMEOUT,
+    DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CONCURRENCY, DEFAULT_MAX_CONNECTIONS,
+    DEFAULT_MAX_IN_FLIGHT_BYTES, DEFAULT_UPSTREAM_TIMEOUT, Listen, ServerSettings, TlsSettings, UnknownEndpoint,
 };
 use crate::policy::Profile;
 
@@ -72,6 +72,7 @@ pub(in crate::config) fn read(root: &mut Table<'_>, profile: Profile, reading: &
     }
     let word = table.take("unknown_endpoint").and_then(|node| node.word(reading, &UNKNOWN_ENDPOINT));
     set(&mut settings.unknown_endpoint, word);
+    settings.tls = table.section("tls", reading).and_then(|table| tls(table, reading));
     table.finish(reading);
     settings
 }
@@ -95,8 +96,38 @@ fn defaults(profile: Profile) -> ServerSettings {
             true => UnknownEndpoint::Deny,
             false => UnknownEndpoint::Inspect,
         },
+        tls: None,
     }
 }
+
+/// Reads `[server.tls]`, and its files once, so that a wrong one is told when the configuration is checked.
+fn tls(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<TlsSettings> {
+    let at = table.at.clone();
+    let path = |node: Option<Node<'_>>, reading: &mut Reading<'_>| {
+        let path = node?.string(reading)?;
+        Some(reading.resolve(path))
+    };
+    let certificate = table.need("certificate", reading, "name the PEM file of the certificate and its chain");
+    let certificate = path(certificate, reading);
+    let key = table.need("key", reading, "name the PEM file of the private key");
+    let key = path(key, reading);
+    let asked = table.take("client_ca");
+    let is_asked = asked.is_some();
+    let client_ca = path(asked, reading);
+    let client_auth = table.take("client_auth");
+    if let Some(node) = client_auth.as_ref().filter(|_| !is_asked) {
+        reading.error(&node.at, "says something of certificates that nobody is asked for", "set client_ca as well");
+    }
+    let client_auth = client_auth.and_then(|node| node.word(reading, &CLIENT_AUTH)).unwrap_or(ClientAuth::Required);
+    table.finish(reading);
+    let settings = TlsSettings { certificate: certificate?, key: key?, client_ca, client_auth };
+    if let Err(error) = crate::server::tls::load(&settings) {
+        reading.error(&at, format!("cannot be used: {error}"), "mend or replace that PEM file");
+    }
+    Some(settings)
+}
+
+const CLIENT_AUTH: [(&str, ClientAuth); 2] = [("required", ClientAuth::Required), ("optional", ClientAuth::Optional)];
 
 /// The duration under `key`, if it is there and right.
 pub(super) fn duration(table: &mut Table<'_>, key: &'static str, reading: &mut Reading<'_>) -> Option<Duration> {
