@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 use sidewall::detect::Ruleset;
 use sidewall::dialect::{Endpoint, route};
 use sidewall::inspect::{Framing, Guards, ResponseInspector, inspect_request};
-use sidewall::policy::{Guardrails, Profile};
+use sidewall::policy::{Authoriser, Check, Guardrails, Profile, ToolSettings};
 use sidewall::redact::{TenantKey, Vault};
+use sidewall::tools::Toolbox;
 use stats::median;
 
 const PAIRS: usize = 61;
@@ -70,8 +71,10 @@ fn guards(rules: &Arc<Ruleset>) -> Guards {
     Guards {
         ruleset: Arc::clone(rules),
         guardrails: Arc::new(Guardrails::of_profile(Profile::Balanced)),
+        caller: None,
         key: TenantKey::new([7; 32]),
         memory: Arc::default(),
+        tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Observe, ..ToolSettings::default() })),
     }
 }
 
@@ -162,7 +165,7 @@ fn run(guards: &Guards, endpoint: &'static Endpoint, issued: usize, frames: &[By
     for number in 0..issued {
         vault.issue("EMAIL", &format!("person{number}@example.com"), false);
     }
-    let mut inspector = ResponseInspector::new(guards.clone(), endpoint, Framing::Sse, vault);
+    let mut inspector = ResponseInspector::new(guards.clone(), endpoint, Framing::Sse, vault, Toolbox::default());
     let (mut held, mut left) = (0, 0);
     let start = Instant::now();
     for (number, frame) in frames.iter().enumerate() {

@@ -16,6 +16,7 @@ mod demo;
 mod keys;
 pub mod output;
 mod place;
+mod policy;
 mod provider;
 mod rules;
 mod serve;
@@ -46,6 +47,7 @@ commands! {
     Config(config::ConfigArgs),
     Demo(demo::DemoCommand),
     Keys(keys::Keys),
+    Policy(policy::PolicyCommand),
     Provider(provider::ProviderCommand),
     Rules(rules::Rules),
     Serve(serve::Serve),

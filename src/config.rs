@@ -27,7 +27,7 @@ pub use settings::{
 
 use crate::identity::mapping::TenantFrom;
 use crate::keys::Directory;
-use crate::policy::{GuardrailSet, Profile};
+use crate::policy::{GuardrailSet, Profile, ToolSettings};
 use reader::{At, Reading, Table};
 
 /// LIMIT: 4 MiB: thousands of virtual keys fit; a file over it is not a configuration.
@@ -46,6 +46,8 @@ pub struct Config {
     pub identity: IdentitySettings,
     /// `[[guardrail]]` and the profile.
     pub guardrails: GuardrailSet,
+    /// `[tools]`.
+    pub tools: ToolSettings,
     /// `[redaction]`.
     pub redaction: RedactionSettings,
     /// `[rulesets]`.
@@ -126,13 +128,15 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
     let upstreams = section::upstream::read(&mut root, &server, reading);
     let identity = section::identity::read(&mut root, &server, reading);
     let configured = section::guardrail::read(&mut root, reading);
+    let tools = section::tools::read(&mut root, profile, reading);
     let redaction = section::storage::redaction(&mut root, reading);
     let rulesets = section::rulesets::read(&mut root, reading);
     section::storage::classifier(&mut root, reading);
     let audit = section::audit::read(&mut root, reading);
     let guardrails = GuardrailSet { profile, configured };
+    let warnings = Vec::new();
     let config =
-        Config { profile, server, upstreams, identity, guardrails, redaction, rulesets, audit, warnings: Vec::new() };
+        Config { profile, server, upstreams, identity, guardrails, tools, redaction, rulesets, audit, warnings };
     section::storage::refusal(&mut root, reading);
     root.finish(reading);
     warn_across_sections(&config, reading);

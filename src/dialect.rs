@@ -8,6 +8,8 @@ pub mod registry;
 pub mod table;
 pub mod trie;
 pub mod walk;
+pub mod withdraw;
 
 pub use refuse::{render_error_event, render_refusal};
 pub use registry::{ARGUMENTS, Dialect, Endpoint, NAMES, Route, Table, endpoints, route};
+pub use table::ToolShape;

@@ -1,6 +1,7 @@
 //! The inspection engine: one path for bodies and streams, requests and responses.
 
 mod assembly;
+mod calls;
 mod channel;
 mod cleared;
 mod context;

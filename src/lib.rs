@@ -14,6 +14,7 @@ pub mod inspect;
 pub mod policy;
 pub mod redact;
 pub mod text;
+pub mod tools;
 pub mod wire;
 // ── and out again ──
 pub mod audit;

@@ -172,6 +172,7 @@ impl Proxy {
         let caller = identified.map_err(|error| stranger(&error))?;
         let slot = self.slots.take(1).ok_or_else(|| Refusal::new(RefusalCode::Overloaded, ""))?;
         let (guards, ruleset) = self.guards.guards(&caller.principal.tenant);
+        let guards = guards.for_caller(Arc::clone(&caller.principal));
         let facts = Facts {
             id: id.clone(),
             principal: caller.principal,
@@ -248,10 +249,10 @@ impl Proxy {
         let since = Instant::now();
         let for_request = guards.clone();
         let inspected = self.cpu.run(size, move || inspect_request(&for_request, endpoint, body)).await?;
-        let (cleared, vault) = match inspected {
+        let (cleared, vault, toolbox) = match inspected {
             Ok(inspected) => {
                 exchange.inspected(inspected.report, since.elapsed());
-                (inspected.body, inspected.vault)
+                (inspected.body, inspected.vault, inspected.toolbox)
             }
             Err(refused) => {
                 let (refusal, report) = *refused;
@@ -274,7 +275,7 @@ impl Proxy {
         let Some(framing) = framing else {
             return Ok(Answer::Bodiless(head));
         };
-        let inspector = ResponseInspector::new(guards, endpoint, framing, vault);
+        let inspector = ResponseInspector::new(guards, endpoint, framing, vault, toolbox);
         if framing == Framing::Sse {
             exchange.admitted().await?;
             let idle = upstream.idle_timeout();

@@ -9,6 +9,7 @@ pub mod frame;
 pub mod json;
 pub mod splice;
 pub mod sse;
+pub mod tree;
 
 pub use escape::{EscapeMap, escape_into, unescape, unescape_mapped};
 pub use frame::{Frame, FrameError, Framer, Payload, WholeFramer};

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Room, and the rooms of ours that it may import. `*`: all.
-const IMPORTS: [(&str, &[&str]); 19] = [
+const IMPORTS: [(&str, &[&str]); 20] = [
     ("text", &[]),
     ("secret", &[]),
     ("wire", &["text"]),
@@ -12,8 +12,21 @@ const IMPORTS: [(&str, &[&str]); 19] = [
     ("dialect", &["wire", "text", "inspect::Refusal"]),
     ("detect", &["text", "secret"]),
     ("redact", &["text", "detect", "secret"]),
-    ("policy", &["detect", "redact::Strategy", "identity::Principal", "identity::Claim", "text"]),
-    ("inspect", &["wire", "dialect", "text", "detect", "policy", "redact", "secret"]),
+    // Where a tool's name and schema stand in its definition is the dialect's to say.
+    ("tools", &["wire", "text", "dialect::ToolShape"]),
+    (
+        "policy",
+        &[
+            "detect",
+            "redact::Strategy",
+            "identity::Principal",
+            "identity::Claim",
+            "text",
+            "tools",
+            "dialect::ToolShape",
+        ],
+    ),
+    ("inspect", &["wire", "dialect", "text", "detect", "policy", "redact", "secret", "tools", "identity::Principal"]),
     ("keys", &["secret"]),
     ("identity", &["config", "secret", "wire"]),
     ("audit", &["keys", "identity::Principal", "inspect", "policy::Verdict", "redact::Filtered", "text", "secret"]),
@@ -42,6 +55,7 @@ const IMPORTS: [(&str, &[&str]); 19] = [
     (
         "config",
         &[
+            "tools",
             "policy",
             "redact",
             "text",
@@ -61,7 +75,7 @@ const IMPORTS: [(&str, &[&str]); 19] = [
 ];
 
 /// Rooms that do no I/O.
-const PURE: [&str; 7] = ["text", "wire", "dialect", "detect", "policy", "redact", "inspect"];
+const PURE: [&str; 8] = ["text", "wire", "dialect", "detect", "tools", "policy", "redact", "inspect"];
 
 /// Crates (as paths begin in code) and the rooms or files that alone may name them. Empty: nobody in the pure half.
 const CRATES: [(&str, &[&str]); 8] = [
@@ -72,8 +86,8 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("cedar_policy::", &["policy/cedar"]),
     ("ort::", &["detect/classifier"]),
     // These keep the last of two duplicate keys, where another parser takes the first: traffic is read by `wire::json::scan`.
-    ("serde_json::from_slice", &["detect/validate/token"]),
-    ("serde_json::from_str", &[]),
+    ("serde_json::from_slice", &["detect/validate/token", "tools/definition", "tools/registry"]),
+    ("serde_json::from_str", &["tools/arguments"]),
 ];
 
 /// Words of providers' wire formats, and the rooms where they may stand: the tables, and the scripted provider that speaks them.

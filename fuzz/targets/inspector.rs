@@ -7,8 +7,9 @@ use bytes::Bytes;
 use sidewall::detect::Ruleset;
 use sidewall::dialect::{Endpoint, route};
 use sidewall::inspect::{Framing, Guards, ResponseInspector, inspect_request};
-use sidewall::policy::{Guardrails, Profile};
+use sidewall::policy::{Authoriser, Check, Guardrails, Profile, ToolSettings};
 use sidewall::redact::{TenantKey, Vault};
+use sidewall::tools::Toolbox;
 
 pub(crate) const SEEDS: &[&[u8]] = &[
     br#"0{"model":"m","messages":[{"role":"user","content":"write to alice@example.com, card 4111 1111 1111 1111"}]}"#,
@@ -21,8 +22,10 @@ pub(crate) const SEEDS: &[&[u8]] = &[
 static GUARDS: LazyLock<Guards> = LazyLock::new(|| Guards {
     ruleset: Arc::new(Ruleset::embedded().expect("the embedded rules load")),
     guardrails: Arc::new(Guardrails::of_profile(Profile::Balanced)),
+    caller: None,
     key: TenantKey::new([7; 32]),
     memory: Arc::default(),
+    tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Observe, ..ToolSettings::default() })),
 });
 
 /// The first byte chooses dialect, phase and framing.
@@ -51,7 +54,8 @@ fn response(endpoint: &'static Endpoint, framing: Framing, body: &[u8]) {
 }
 
 fn run(endpoint: &'static Endpoint, framing: Framing, chunks: &[&[u8]]) -> (Vec<u8>, bool) {
-    let mut inspector = ResponseInspector::new(GUARDS.clone(), endpoint, framing, Vault::new(GUARDS.key.clone()));
+    let (vault, toolbox) = (Vault::new(GUARDS.key.clone()), Toolbox::default());
+    let mut inspector = ResponseInspector::new(GUARDS.clone(), endpoint, framing, vault, toolbox);
     let mut out = Vec::new();
     let mut refused = false;
     for chunk in chunks {

@@ -7,7 +7,7 @@ use aws_lc_rs::{hmac, rand};
 use crate::config::{AuditContent, Config};
 use crate::detect::Ruleset;
 use crate::inspect::{Guards, Memory};
-use crate::policy::Guardrails;
+use crate::policy::{Authoriser, Guardrails};
 use crate::proxy::guards::Make;
 use crate::redact::TenantKey;
 
@@ -35,11 +35,14 @@ pub fn maker(config: &Config) -> Option<Box<Make>> {
     };
     let overrides = config.rulesets.overrides.clone();
     let memory = Arc::<Memory>::default();
+    let tools = config.tools.clone();
     Some(Box::new(move |ruleset: &Arc<Ruleset>, tenant: &str| Guards {
         ruleset: ruleset.for_tenant(tenant, &overrides),
         guardrails: Arc::new(Guardrails::for_tenant(&set, tenant)),
         key: tenant_key(&key, tenant, pseudonyms(tenant)),
         memory: Arc::clone(&memory),
+        tools: Arc::new(Authoriser::new(tools.clone())),
+        caller: None,
     }))
 }
 

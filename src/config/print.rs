@@ -16,7 +16,8 @@ use crate::config::{
     AuditContent, AuditTenant, Config, Durability, RulesetSettings, SecretSource, UnknownEndpoint, UpstreamSettings,
 };
 use crate::identity::{Caller, VirtualKey};
-use crate::policy::{Action, FailMode, Guardrail, Profile};
+use crate::policy::settings::word;
+use crate::policy::{Action, Check, FailMode, Guardrail, Mode, Profile, Provenance, Rejection, ToolSettings};
 use crate::redact::Strategy;
 use crate::text::{Glob, Part, Phase};
 
@@ -28,6 +29,9 @@ pub struct Printed<'c> {
     upstream: Vec<Upstream<'c>>,
     identity: Identity<'c>,
     guardrail: Vec<Row<'c>>,
+    tools: Tools,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Policy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redaction: Option<Redaction>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +135,22 @@ struct Row<'c> {
 }
 
 #[derive(Debug, Serialize)]
+struct Tools {
+    check: &'static str,
+    mode: &'static str,
+    offered: &'static str,
+    denied: &'static str,
+    provenance: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registry: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Policy {
+    dir: String,
+}
+
+#[derive(Debug, Serialize)]
 struct Redaction {
     key: BTreeMap<&'static str, String>,
 }
@@ -213,6 +233,8 @@ impl<'c> Printed<'c> {
                 mtls: config.identity.mtls.as_ref().map(identity::mtls),
             },
             guardrail: rows.iter().map(row).collect(),
+            tools: tools(&config.tools),
+            policy: config.tools.policy_path.as_deref().map(|path| Policy { dir: shown(path) }),
             redaction: key.map(|key| Redaction { key: source(&key.source) }),
             rulesets: rulesets(config),
             audit: audit(config),
@@ -225,6 +247,17 @@ impl<'c> Printed<'c> {
     /// The serializer's message; no configuration is known that leads to one.
     pub fn to_toml(&self) -> Result<String, String> {
         toml::to_string(self).map_err(|error| error.to_string())
+    }
+}
+
+fn tools(settings: &ToolSettings) -> Tools {
+    Tools {
+        check: word(&Check::WORDS, &settings.check),
+        mode: word(&Mode::WORDS, &settings.mode),
+        offered: word(&Rejection::WORDS, &settings.offered),
+        denied: word(&Rejection::WORDS, &settings.denied),
+        provenance: word(&Provenance::WORDS, &settings.provenance),
+        registry: settings.registry_path.as_deref().map(shown),
     }
 }
 

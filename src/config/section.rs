@@ -7,6 +7,7 @@ pub(super) mod identity;
 pub(super) mod rulesets;
 pub(super) mod server;
 pub(super) mod storage;
+pub(super) mod tools;
 pub(super) mod upstream;
 
 use crate::config::reader::{Node, Reading};

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::dialect::refuse::ErrorStyle;
 use crate::dialect::registry::{Dialect, Endpoint, Layout};
-use crate::dialect::table::{Class, Roles, Row, Who, row, text, typed};
+use crate::dialect::table::{Class, Roles, Row, ToolShape, Who, row, text, typed};
 use crate::text::Part;
 
 const ROLES: Roles = &[("user", Part::User), ("assistant", Part::Assistant), ("system", Part::System)];
@@ -29,8 +29,18 @@ const RESULT_BLOCKS: &[&str] = &[
     "text_editor_code_execution_tool_result",
 ];
 
-static REQUEST: [Row; 67] = [
+/// Source: <https://docs.anthropic.com/en/api/messages#body-tools>. Tools that the provider defines have a type, a name and no schema.
+static TOOLS: [ToolShape; 1] = [ToolShape {
+    name: "/name",
+    description: "/description",
+    schema: Some("/input_schema"),
+    free_text: false,
+    silent: &["/type", "/cache_control", "/strict", "/defer_loading", "/eager_input_streaming"],
+}];
+
+static REQUEST: [Row; 69] = [
     row("model", Class::Model),
+    row("max_tokens", Class::TokenLimit),
     row("system", SYSTEM),
     row("system[].type", Class::Type),
     row("system[].text", SYSTEM),
@@ -77,6 +87,7 @@ static REQUEST: [Row; 67] = [
     row("messages[].content[].citations[].cited_text", DOCUMENT),
     row("messages[].content[].citations[].document_title", DOCUMENT),
     row("messages[].content[].citations[].encrypted_index", Class::Blob),
+    row("tools[]", Class::Tool(&TOOLS)),
     row("tools[].type", Class::Type),
     row("tools[].name", DEFINED),
     row("tools[].description", DEFINED),

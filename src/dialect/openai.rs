@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::dialect::refuse::ErrorStyle;
 use crate::dialect::registry::{Dialect, Endpoint, Layout};
-use crate::dialect::table::{Class, Roles, Row, Who, row, text};
+use crate::dialect::table::{Class, Roles, Row, ToolShape, Who, row, text};
 use crate::text::Part;
 
 const ROLES: Roles = &[
@@ -20,8 +20,37 @@ const ROLES: Roles = &[
 const SPOKEN: Class = Class::Text(Who::Role, "content");
 const DEFINED: Class = text(Part::ToolDefinition, "definition");
 
-static REQUEST: [Row; 55] = [
+/// Source: <https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools>.
+static TOOLS: [ToolShape; 2] = [
+    ToolShape {
+        name: "/function/name",
+        description: "/function/description",
+        schema: Some("/function/parameters"),
+        free_text: false,
+        silent: &["/type", "/function/strict"],
+    },
+    ToolShape {
+        name: "/custom/name",
+        description: "/custom/description",
+        schema: None,
+        free_text: true,
+        silent: &["/type"],
+    },
+];
+
+/// The older way to declare functions.
+static FUNCTIONS: [ToolShape; 1] = [ToolShape {
+    name: "/name",
+    description: "/description",
+    schema: Some("/parameters"),
+    free_text: false,
+    silent: &[],
+}];
+
+static REQUEST: [Row; 59] = [
     row("model", Class::Model),
+    row("max_tokens", Class::TokenLimit),
+    row("max_completion_tokens", Class::TokenLimit),
     row("messages[].role", Class::Role),
     row("messages[].name", Class::Token),
     row("messages[].content", SPOKEN),
@@ -50,6 +79,7 @@ static REQUEST: [Row; 55] = [
     row("messages[].function_call.name", Class::ToolName),
     row("messages[].function_call.arguments", Class::Arguments("arguments")),
     row("messages[].audio.id", Class::Token),
+    row("tools[]", Class::Tool(&TOOLS)),
     row("tools[].type", Class::Type),
     row("tools[].function.name", DEFINED),
     row("tools[].function.description", DEFINED),
@@ -57,6 +87,7 @@ static REQUEST: [Row; 55] = [
     row("tools[].custom.name", DEFINED),
     row("tools[].custom.description", DEFINED),
     row("tools[].custom.format.**", DEFINED),
+    row("functions[]", Class::Tool(&FUNCTIONS)),
     row("functions[].name", DEFINED),
     row("functions[].description", DEFINED),
     row("functions[].parameters.**", DEFINED),

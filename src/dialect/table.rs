@@ -49,6 +49,8 @@ pub enum Class {
     Input,
     /// A tool's name in a call.
     ToolName,
+    /// A container that declares one tool; where its name and schema stand in it, by kind of tool.
+    Tool(&'static [ToolShape]),
     /// An identifier minted by a program: opaque in responses; in requests inspected all the same, since a caller wrote it.
     Token,
     /// Base64 or similar that only the provider reads (signatures, encrypted reasoning, media): opaque. A value that is not of that
@@ -68,10 +70,27 @@ pub enum Class {
     Index,
     /// A non-null string here says that every channel under the enclosing indices has ended.
     Ends,
+    /// The most tokens that the model may write.
+    TokenLimit,
     /// Number of prompt tokens.
     UsageInput,
     /// Number of completion tokens.
     UsageOutput,
+}
+
+/// Where a tool's definition says what; JSON pointers (RFC 6901) from the declared element. The first shape whose name is there applies.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ToolShape {
+    /// The name by which it is called.
+    pub name: &'static str,
+    /// What the model is told of it.
+    pub description: &'static str,
+    /// The JSON Schema of its arguments; `None`: this kind of tool has none.
+    pub schema: Option<&'static str>,
+    /// True if its calls bring free text.
+    pub free_text: bool,
+    /// Members that tell the model nothing of the tool: types, caching, strictness.
+    pub silent: &'static [&'static str],
 }
 
 /// Role words to parts.

@@ -58,6 +58,12 @@ impl Indices {
         }
     }
 
+    /// From the outermost.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u32] {
+        self.at.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
     /// True if `self` stands under `prefix`.
     #[must_use]
     pub fn starts_with(&self, prefix: &Self) -> bool {
@@ -97,6 +103,7 @@ pub struct Whole {
     pub range: WireRange,
     /// The row's class.
     pub class: Class,
+    node: NodeId,
     object: u32,
 }
 
@@ -160,12 +167,12 @@ impl Walker<'_> {
             .trie
             .rows(node)
             .iter()
-            .find(|row| matches!(row.class, Class::Derived | Class::Input))
+            .find(|row| matches!(row.class, Class::Derived | Class::Input | Class::Arguments(_) | Class::Tool(_)))
             .map(|row| row.class);
         // Inside an `Input` tree only its root is a whole.
         let within_input = self.outline.levels.last().is_some_and(|l| self.trie.is(l.node, Class::Input));
         let whole = whole.filter(|_| !within_input).map(|class| {
-            self.outline.wholes.push(Whole { range: WireRange::new(at, at), class, object: parent });
+            self.outline.wholes.push(Whole { range: WireRange::new(at, at), class, node, object: parent });
             u32::try_from(self.outline.wholes.len() - 1).unwrap_or(u32::MAX)
         });
         let object = if is_array {
@@ -253,7 +260,11 @@ impl Visitor for Walker<'_> {
                 holder.index = value;
             }
         }
-        let counts = self.trie.rows(node).iter().any(|r| matches!(r.class, Class::UsageInput | Class::UsageOutput));
+        let counts = self
+            .trie
+            .rows(node)
+            .iter()
+            .any(|r| matches!(r.class, Class::UsageInput | Class::UsageOutput | Class::TokenLimit));
         if counts || range.len() >= MIN_NUMBER_LEN {
             self.slot(range, false, Form::Number, node, object, name);
         }
@@ -329,13 +340,29 @@ impl Outline {
         indices
     }
 
+    /// The indices under which `whole` stands.
+    #[must_use]
+    pub fn indices_of(&self, whole: &Whole) -> Indices {
+        self.indices(whole.object)
+    }
+
     /// The path of `slot` for refusals and records, such as `messages[2].content[0].text`: the table's own words with positions filled
     /// in. Keys that the table does not name are text of whoever wrote the document and show as `*`.
     #[must_use]
     pub fn path(&self, trie: &Trie, slot: &Slot) -> String {
+        self.path_from(trie, slot.node, slot.object)
+    }
+
+    /// The path of `whole`, in the same way.
+    #[must_use]
+    pub fn path_of(&self, trie: &Trie, whole: &Whole) -> String {
+        self.path_from(trie, whole.node, whole.object)
+    }
+
+    fn path_from(&self, trie: &Trie, node: NodeId, object: u32) -> String {
         let mut positions = Vec::new();
-        let mut pattern = trie.pattern(slot.node).to_owned();
-        let mut at = slot.object;
+        let mut pattern = trie.pattern(node).to_owned();
+        let mut at = object;
         while let Some(holder) = self.objects.get(at as usize) {
             if pattern.is_empty() && holder.node != UNLISTED {
                 // An unlisted slot is told by the nearest container that the table knows.

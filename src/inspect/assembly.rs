@@ -1,6 +1,7 @@
 //! Frames in, edits out: slots are put into channels, channels are decided, and a frame's edits are complete when all of its slots are
 //! decided. Frames leave in the order in which they came.
 
+mod calls;
 mod reader;
 
 use std::collections::VecDeque;
@@ -9,11 +10,13 @@ use std::sync::Arc;
 use crate::dialect::Table;
 use crate::dialect::table::Class;
 use crate::dialect::walk::{Indices, Outline, walk};
+use crate::dialect::withdraw::Withdrawals;
+use crate::inspect::Refusal;
+use crate::inspect::calls::{OpenCall, declare_tools};
 use crate::inspect::channel::{Channel, Key};
 use crate::inspect::context::Context;
 use crate::inspect::decide::decide;
-use crate::inspect::{Refusal, ToolCallNote};
-use crate::text::WireRange;
+use crate::text::{Phase, WireRange};
 use crate::wire::json::ScanError;
 use crate::wire::splice::WireEdit;
 use reader::{Reader, Runs};
@@ -24,11 +27,14 @@ pub(super) const MAX_NESTING: u8 = 3;
 /// LIMIT: lanes open at once in one stream: choices times tool calls times kinds of text. More is no honest provider.
 const MAX_LANES: usize = 4_096;
 
+/// LIMIT: arguments of one call, which are held until they are complete. Files that agents write stay below it.
+const MAX_ARGUMENT_BYTES: usize = 8 << 20;
+
 /// What one frame waits for.
 #[derive(Debug, Default)]
 struct Pending {
     edits: Vec<WireEdit>,
-    /// Literals that are not decided yet.
+    /// Literals that are not decided yet, and calls that begin here and have no verdict yet.
     slots: usize,
     derived: Vec<Derived>,
 }
@@ -51,8 +57,10 @@ pub(super) struct Assembly {
     first: u64,
     /// Channels that go on in later frames.
     lanes: Vec<Channel>,
-    /// Names of tools whose call has begun.
-    tools: Vec<(Indices, String)>,
+    /// Tool calls that have begun and have no verdict yet.
+    calls: Vec<OpenCall>,
+    /// What became of those that have one.
+    fates: Withdrawals,
     nesting: u8,
     /// Path of the field that holds this document, if it is nested.
     within: Arc<str>,
@@ -132,6 +140,10 @@ impl Assembly {
         outline: &mut Outline,
     ) -> Result<(), Fault> {
         walk(table.trie, doc, outline).map_err(Fault::Malformed)?;
+        if self.nesting == 0 && context.phase == Phase::Request {
+            declare_tools(context, doc, outline)?;
+            context.tracing = context.guards.tools.traces() && !context.toolbox.is_empty();
+        }
         self.frames.push_back(Pending::default());
         self.list_derived(outline);
         let outline = &*outline;
@@ -153,6 +165,9 @@ impl Assembly {
         for mut run in runs.channels {
             self.advance(context, &mut run, true, outlined)?;
         }
+        if self.nesting == 0 && context.phase == Phase::Response {
+            self.take_inputs(table, doc, outline)?;
+        }
         self.settle(context, outlined, &ends, &touched)?;
         Ok(())
     }
@@ -172,13 +187,18 @@ impl Assembly {
             if ended || touched.contains(&number) {
                 self.advance(context, lane, ended, outlined)?;
             }
+            if ended {
+                self.take_arguments(lane);
+            }
         }
         if !ends.is_empty() {
             lanes.retain(|lane| !has_ended(lane));
-            self.note_calls(context, |indices| ends.iter().any(|prefix| indices.starts_with(prefix)));
         }
         self.lanes = lanes;
-        Ok(())
+        if ends.is_empty() {
+            return Ok(());
+        }
+        self.judge_calls(context, |indices| ends.iter().any(|prefix| indices.starts_with(prefix)))
     }
 
     /// Says that nothing more comes: decides everything.
@@ -187,9 +207,11 @@ impl Assembly {
     /// A guardrail's refusal.
     pub(super) fn end(&mut self, context: &mut Context) -> Result<(), Refusal> {
         let lanes = std::mem::take(&mut self.lanes);
-        lanes.into_iter().try_for_each(|mut lane| self.advance(context, &mut lane, true, None))?;
-        self.note_calls(context, |_| true);
-        Ok(())
+        for mut lane in lanes {
+            self.advance(context, &mut lane, true, None)?;
+            self.take_arguments(&lane);
+        }
+        self.judge_calls(context, |_| true)
     }
 
     fn advance(
@@ -219,17 +241,6 @@ impl Assembly {
         Ok(())
     }
 
-    fn note_calls(&mut self, context: &mut Context, ended: impl Fn(&Indices) -> bool) {
-        self.tools.retain(|(indices, name)| {
-            let over = ended(indices);
-            if over {
-                let note = ToolCallNote { name: name.clone(), decision: "released".to_owned(), reason: String::new() };
-                context.report.tool_calls.push(note);
-            }
-            !over
-        });
-    }
-
     fn list_derived(&mut self, outline: &Outline) {
         let Some(pending) = self.frames.back_mut() else { return };
         for whole in outline.wholes.iter().filter(|w| w.class == Class::Derived) {
@@ -241,6 +252,16 @@ impl Assembly {
                 stale: false,
             });
         }
+    }
+
+    /// What became of the calls so far, if any of them was taken out.
+    pub(super) fn withdrawals(&self) -> Option<&Withdrawals> {
+        (!self.fates.withdrawn.is_empty()).then_some(&self.fates)
+    }
+
+    /// Number of the next frame.
+    pub(super) const fn next(&self) -> u64 {
+        self.first
     }
 
     /// The edits of the next frame, sorted and disjoint, if all of it is decided.

@@ -66,6 +66,8 @@ pub(super) struct Channel {
     pub filtered: Vec<(TextSpan, String)>,
     /// Injection findings, for the score.
     pub signals: Vec<Finding>,
+    /// What takes the place of spans of the text, for arguments of a call: they are judged as they will leave.
+    pub replaced: Vec<(TextSpan, String)>,
     /// Path of the first slot, for channels that outlive their frame.
     pub path: std::sync::Arc<str>,
 }
@@ -86,6 +88,7 @@ impl Channel {
             acted_to: 0,
             filtered: Vec::new(),
             signals: Vec::new(),
+            replaced: Vec::new(),
             path,
         }
     }
@@ -121,14 +124,32 @@ impl Channel {
         self.pieces.get(after).or_else(|| self.pieces.last())
     }
 
-    /// The wire edits that put `replacement` in the place of `span`: the first literal takes it all, others lose their share.
-    pub(super) fn wire_edits(&self, span: TextSpan, replacement: &str, mut each: impl FnMut(u64, usize, WireEdit)) {
+    /// Puts `replacement` in the place of `span`: the first literal takes it all, others lose their share.
+    pub(super) fn replace(&mut self, span: TextSpan, replacement: &str, mut each: impl FnMut(u64, usize, WireEdit)) {
+        if self.part == Part::ToolArguments {
+            self.replaced.push((span, replacement.to_owned()));
+        }
         let first = self.pieces.partition_point(|p| p.text.end <= span.start);
         let mut replacement = replacement;
         for piece in self.pieces.iter().skip(first).take_while(|p| p.text.start < span.end) {
             each(piece.frame, piece.slot, piece.edit(span, replacement));
             replacement = "";
         }
+    }
+}
+
+impl Channel {
+    /// The text with everything in its place that takes the place of something.
+    pub(super) fn replaced_text(&self) -> String {
+        let mut text = String::with_capacity(self.text.len());
+        let mut from = 0;
+        for (span, replacement) in &self.replaced {
+            text.push_str(self.text.get(from..span.start).unwrap_or_default());
+            text.push_str(replacement);
+            from = span.end;
+        }
+        text.push_str(self.text.get(from..).unwrap_or_default());
+        text
     }
 }
 

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use crate::detect::{Finding, Ruleset, injection_score};
+use crate::dialect::Endpoint;
+use crate::dialect::withdraw::can_withdraw;
+use crate::identity::Principal;
 use crate::inspect::{FindingNote, Memory, Refusal, RefusalCode, Report};
-use crate::policy::{Action, Guardrails, Reason, Verdict};
+use crate::policy::{Action, Authoriser, Guardrails, Reason, Verdict};
 use crate::redact::{TenantKey, Vault, mask_text, replacement};
-use crate::text::{Part, Phase};
+use crate::text::{Part, Phase, WireRange};
+use crate::tools::Toolbox;
 
 /// What guards the exchanges of one tenant. Cheap to clone; swapped whole on reload.
 #[derive(Debug, Clone)]
@@ -19,6 +23,18 @@ pub struct Guards {
     pub key: TenantKey,
     /// What texts were found to hold; shared by all tenants.
     pub memory: Arc<Memory>,
+    /// Who may call which tool with what.
+    pub tools: Arc<Authoriser>,
+    /// Who calls; `None`: nobody whom a policy could permit anything.
+    pub caller: Option<Arc<Principal>>,
+}
+
+impl Guards {
+    /// The same for one caller.
+    #[must_use]
+    pub fn for_caller(self, caller: Arc<Principal>) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
 }
 
 /// One phase of one exchange.
@@ -27,6 +43,17 @@ pub(super) struct Context {
     pub guards: Guards,
     pub phase: Phase,
     pub vault: Vault,
+    /// What the request declares.
+    pub toolbox: Toolbox,
+    /// Declared tools that are taken out of the request.
+    pub withheld: Vec<(WireRange, String)>,
+    /// Whether tools and calls can be taken out of what this endpoint carries.
+    pub can_withdraw: bool,
+    /// Whether the request's texts are remembered.
+    pub tracing: bool,
+    /// The model and the most tokens that the request names.
+    pub model: Option<String>,
+    pub max_tokens: Option<u64>,
     pub report: Report,
 }
 
@@ -59,6 +86,21 @@ pub(super) struct Ruling {
 }
 
 impl Context {
+    pub(super) fn new(guards: Guards, phase: Phase, endpoint: &Endpoint, vault: Vault, toolbox: Toolbox) -> Self {
+        Self {
+            guards,
+            phase,
+            vault,
+            toolbox,
+            withheld: Vec::new(),
+            can_withdraw: can_withdraw(endpoint),
+            tracing: false,
+            model: None,
+            max_tokens: None,
+            report: Report::default(),
+        }
+    }
+
     /// Rules on one finding, notes it, and issues its placeholder if there is to be one. `text` is what the finding covers.
     ///
     /// # Errors

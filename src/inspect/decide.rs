@@ -4,6 +4,7 @@ use crate::detect::{Finding, Scope};
 use crate::dialect::walk::Form;
 use crate::dialect::{ARGUMENTS, Table};
 use crate::inspect::assembly::{Assembly, Fault, MAX_NESTING, Place};
+use crate::inspect::calls::remember;
 use crate::inspect::channel::{Channel, Mode};
 use crate::inspect::context::{Context, is_signal};
 use crate::inspect::memory::Question;
@@ -49,6 +50,9 @@ pub(super) fn decide(
     let decided = decided.min(restorations(context, channel, ended));
     act(context, channel, decided, place, &mut edit)?;
     if ended {
+        if place.nesting == 0 {
+            remember(context, channel, |offset| place.path(channel, offset));
+        }
         signals(context, channel, place)?;
         finish(context, channel, place);
     }
@@ -84,7 +88,7 @@ fn document(
     for inner_edit in inner.pop().unwrap_or_default() {
         let span = TextSpan::new(inner_edit.range.start, inner_edit.range.end);
         let replacement = String::from_utf8_lossy(&inner_edit.bytes);
-        channel.wire_edits(span, &replacement, &mut *edit);
+        channel.replace(span, &replacement, &mut *edit);
     }
     Ok(true)
 }
@@ -174,7 +178,7 @@ fn act(
                 let text = channel.text.get(span.range()).unwrap_or_default();
                 let ruling = context.rule(&finding, text, channel.part, &path, channel.mode != Mode::Signed)?;
                 if let Some(replacement) = &ruling.replacement {
-                    channel.wire_edits(span, replacement, &mut *edit);
+                    channel.replace(span, replacement, &mut *edit);
                 }
                 channel.filtered.push((span, ruling.filtered));
             }
@@ -183,7 +187,7 @@ fn act(
                     continue;
                 }
                 if let Some(value) = context.vault.value(entry) {
-                    channel.wire_edits(span, value.expose(), &mut *edit);
+                    channel.replace(span, value.expose(), &mut *edit);
                     context.report.restored += 1;
                 }
             }

@@ -27,6 +27,18 @@ pub enum RefusalCode {
     IdentityUnavailable,
     /// The principal may not do this.
     Forbidden,
+    /// A call of a tool that the request does not declare.
+    ToolUnknown,
+    /// A call whose arguments are not as its tool's schema says.
+    ToolArguments,
+    /// A call that policy does not permit.
+    ToolForbidden,
+    /// A call whose arguments repeat a text in which an injection was found.
+    ToolTainted,
+    /// A model that policy does not permit.
+    ModelForbidden,
+    /// A tool whose definition cannot be used or is not the one that was approved.
+    ToolDefinition,
     /// No table knows this endpoint and configuration denies unknown ones.
     UnknownEndpoint,
     /// `/u/NAME` names no upstream, or none serves this dialect.
@@ -105,6 +117,42 @@ impl RefusalCode {
                 ("sidewall_identity_unavailable", 503, true, "Who calls cannot be established now. Try again shortly.")
             }
             Self::Forbidden => ("sidewall_forbidden", 403, false, "This principal may not do this."),
+            Self::ToolUnknown => (
+                "sidewall_tool_unknown",
+                403,
+                false,
+                "The model called a tool that the request does not declare; the call was withheld.",
+            ),
+            Self::ToolArguments => (
+                "sidewall_tool_arguments",
+                400,
+                false,
+                "The model called a tool with arguments that do not fit its schema; the call was withheld.",
+            ),
+            Self::ToolForbidden => (
+                "sidewall_tool_forbidden",
+                403,
+                false,
+                "Policy does not permit this use of a tool by this principal; it was withheld.",
+            ),
+            Self::ToolTainted => (
+                "sidewall_tool_tainted",
+                403,
+                false,
+                "The model called a tool with words of an untrusted text that holds an injection; the call was withheld.",
+            ),
+            Self::ModelForbidden => (
+                "sidewall_model_forbidden",
+                403,
+                false,
+                "Policy does not permit this use of the model by this principal.",
+            ),
+            Self::ToolDefinition => (
+                "sidewall_tool_definition",
+                403,
+                false,
+                "A tool's definition cannot be used, or is not the one that was approved.",
+            ),
             Self::UnknownEndpoint => (
                 "sidewall_unknown_endpoint",
                 404,

@@ -59,10 +59,18 @@ pub struct FindingNote {
 pub struct ToolCallNote {
     /// The tool's name, if it is a plain identifier; else `(unprintable)`.
     pub name: String,
-    /// `released` or `refused`.
+    /// `released`, `observed` (would be denied), `refused`, `removed`.
     pub decision: String,
-    /// Why, if not simply released.
+    /// The rule that denies it (`tool.arguments` …), or empty.
+    pub rule: String,
+    /// More on why, or empty.
     pub reason: String,
+    /// Ids of the policies that decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Arc<str>>,
+    /// Path of the untrusted text that the arguments repeat, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Arc<str>>,
 }
 
 /// Redacted text of one channel.

@@ -3,12 +3,15 @@
 use bytes::Bytes;
 
 use crate::dialect::Endpoint;
+use crate::dialect::withdraw::withdraw_tools;
 use crate::inspect::assembly::{Assembly, Fault};
 use crate::inspect::context::{Context, Guards};
 use crate::inspect::{Cleared, Refusal, RefusalCode, Report};
 use crate::redact::Vault;
 use crate::text::Phase;
+use crate::tools::Toolbox;
 use crate::wire::splice::splice;
+use crate::wire::tree;
 
 /// A request that may go upstream.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct InspectedRequest {
     pub body: Cleared<Bytes>,
     /// What was redacted, for the way back.
     pub vault: Vault,
+    /// The tools that it declares, for the way back.
+    pub toolbox: Toolbox,
     /// For audit and metrics.
     pub report: Report,
 }
@@ -31,11 +36,13 @@ pub fn inspect_request(
     body: Bytes,
 ) -> Result<InspectedRequest, Box<(Refusal, Report)>> {
     let vault = Vault::new(guards.key.clone());
-    let mut context = Context { guards: guards.clone(), phase: Phase::Request, vault, report: Report::default() };
+    let mut context = Context::new(guards.clone(), Phase::Request, endpoint, vault, Toolbox::default());
     match inspect(&mut context, endpoint, body) {
         Ok(body) => {
             context.vault.remember_sent(body.get().clone());
-            Ok(InspectedRequest { body, vault: context.vault, report: context.report })
+            let Context { vault, mut toolbox, report, .. } = context;
+            report.findings.iter().for_each(|finding| toolbox.note_kind(&finding.kind));
+            Ok(InspectedRequest { body, vault, toolbox, report })
         }
         Err(refusal) => Err(Box::new((refusal, context.report))),
     }
@@ -54,7 +61,15 @@ fn inspect(context: &mut Context, endpoint: &'static Endpoint, body: Bytes) -> R
         }
     })?;
     assembly.end(context)?;
+    if endpoint.known {
+        context.judge_model()?;
+    }
     let edits = assembly.pop().ok_or_else(|| Refusal::new(RefusalCode::Internal, "the request was not decided"))?;
+    let edits = if context.withheld.is_empty() {
+        edits
+    } else {
+        tree::join(edits, withdraw_tools(endpoint, &body, &context.withheld))
+    };
     let body = splice(&body, &edits).map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))?;
     Ok(Cleared::new(body))
 }

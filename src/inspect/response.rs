@@ -4,14 +4,17 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::dialect::withdraw::withdraw_calls;
 use crate::dialect::{Endpoint, Table};
 use crate::inspect::assembly::{Assembly, Fault};
 use crate::inspect::context::{Context, Guards};
 use crate::inspect::{Cleared, Refusal, RefusalCode, Report};
 use crate::redact::Vault;
 use crate::text::Phase;
+use crate::tools::Toolbox;
 use crate::wire::frame::{Frame, Framer, WholeFramer};
 use crate::wire::sse::SseFramer;
+use crate::wire::tree;
 
 /// LIMIT: a whole response body. Larger answers are no text that a person or an agent reads.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -31,6 +34,7 @@ pub enum Framing {
 /// Inspects a response, chunk by chunk as it arrives. CPU-bound; no I/O.
 pub struct ResponseInspector {
     framer: Box<dyn Framer + Send>,
+    endpoint: &'static Endpoint,
     table: Table,
     terminators: &'static [&'static str],
     context: Context,
@@ -42,17 +46,18 @@ pub struct ResponseInspector {
 }
 
 impl ResponseInspector {
-    /// An inspector for a response to a request whose redactions are in `vault`.
+    /// An inspector for a response to a request whose redactions are in `vault` and whose tools are in `toolbox`.
     #[must_use]
-    pub fn new(guards: Guards, endpoint: &'static Endpoint, framing: Framing, vault: Vault) -> Self {
+    pub fn new(guards: Guards, endpoint: &'static Endpoint, framing: Framing, vault: Vault, toolbox: Toolbox) -> Self {
         let (framer, table): (Box<dyn Framer + Send>, Table) = match framing {
             Framing::Whole => (Box::new(WholeFramer::new(MAX_RESPONSE_BYTES)), endpoint.response()),
             Framing::Sse => (Box::new(SseFramer::new(MAX_EVENT_BYTES)), endpoint.stream()),
         };
-        let context = Context { guards, phase: Phase::Response, vault, report: Report::default() };
+        let context = Context::new(guards, Phase::Response, endpoint, vault, toolbox);
         let terminators = endpoint.dialect.terminators;
         Self {
             framer,
+            endpoint,
             table,
             terminators,
             context,
@@ -115,8 +120,14 @@ impl ResponseInspector {
     }
 
     fn release(&mut self) -> Result<(), Refusal> {
-        while let Some(edits) = self.assembly.pop() {
+        loop {
+            let number = self.assembly.next();
+            let Some(edits) = self.assembly.pop() else { break };
             let Some(frame) = self.frames.pop_front() else { break };
+            let edits = match (self.assembly.withdrawals(), frame.document()) {
+                (Some(calls), Some(doc)) => tree::join(edits, withdraw_calls(self.endpoint, doc, number, calls)),
+                _ => edits,
+            };
             let bytes = frame.splice(&edits).map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))?;
             self.ready.push_back(Cleared::new(bytes));
         }

@@ -182,6 +182,9 @@ impl Inspected<'_> {
         for note in &self.report.findings {
             count(Metric::Findings, &[&note.kind, &note.action], 1);
         }
+        for note in &self.report.tool_calls {
+            count(Metric::ToolCalls, &[&note.decision, &note.rule], 1);
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Metric {
     Connections,
     /// Findings.
     Findings,
+    /// Tool calls and declared tools that were judged.
+    ToolCalls,
     /// Bytes of text by how they were treated.
     CoverageBytes,
     /// Reloads of the ruleset.
@@ -54,7 +56,7 @@ pub enum Shape {
 
 impl Metric {
     /// Every metric, for descriptions and documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Requests,
         Self::Refusals,
         Self::Aborted,
@@ -64,6 +66,7 @@ impl Metric {
         Self::InFlight,
         Self::Connections,
         Self::Findings,
+        Self::ToolCalls,
         Self::CoverageBytes,
         Self::RulesetReloads,
         Self::RulesetReloadSeconds,
@@ -95,6 +98,12 @@ impl Metric {
             Self::InFlight => ("sidewall_exchanges_in_flight", Gauge, &[], "Exchanges under way."),
             Self::Connections => ("sidewall_connections", Gauge, &[], "Open connections of callers."),
             Self::Findings => ("sidewall_findings_total", Counter, &["kind", "action"], "Findings by kind and action."),
+            Self::ToolCalls => (
+                "sidewall_tool_calls_total",
+                Counter,
+                &["decision", "rule"],
+                "Tool calls judged (and declared tools denied), by decision and the rule that denied.",
+            ),
             Self::CoverageBytes => (
                 "sidewall_coverage_bytes_total",
                 Counter,

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use sidewall::detect::Ruleset;
 use sidewall::dialect::{Endpoint, route};
 use sidewall::inspect::{Framing, Guards, InspectedRequest, Refusal, Report, ResponseInspector, inspect_request};
-use sidewall::policy::{Guardrails, Profile};
+use sidewall::policy::{Authoriser, Check, Guardrails, Profile, ToolSettings};
 use sidewall::redact::{TenantKey, Vault};
+use sidewall::tools::Toolbox;
 
 /// The embedded rules, compiled once.
 static RULES: LazyLock<Arc<Ruleset>> =
@@ -18,6 +19,9 @@ pub(crate) fn guards(profile: Profile) -> Guards {
     Guards {
         ruleset: Arc::clone(&RULES),
         guardrails: Arc::new(Guardrails::of_profile(profile)),
+        // What is done about tool calls has tests of its own.
+        tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Off, ..ToolSettings::default() })),
+        caller: None,
         key: TenantKey::new(*b"a fixed key for golden transcript"[..32].first_chunk().expect("32 bytes")),
         memory: Arc::default(),
     }
@@ -54,7 +58,18 @@ pub(crate) fn respond(
     vault: Vault,
     chunks: &[&[u8]],
 ) -> (Outcome, Report) {
-    let mut inspector = ResponseInspector::new(guards.clone(), endpoint, framing, vault);
+    respond_with(guards, endpoint, framing, (vault, Toolbox::default()), chunks)
+}
+
+/// As [`respond`], to a request that declared tools.
+pub(crate) fn respond_with(
+    guards: &Guards,
+    endpoint: &'static Endpoint,
+    framing: Framing,
+    (vault, toolbox): (Vault, Toolbox),
+    chunks: &[&[u8]],
+) -> (Outcome, Report) {
+    let mut inspector = ResponseInspector::new(guards.clone(), endpoint, framing, vault, toolbox);
     let mut bytes = Vec::new();
     let mut refusal = None;
     for chunk in chunks {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use sidewall::inspect::Framing;
 use sidewall::policy::Profile;
 use sidewall::redact::Vault;
+use sidewall::tools::Toolbox;
 
 use crate::engine::{
     chat, chat_body, chat_request, chat_stream, guards, messages, request, respond, said_in_body, said_in_stream,
@@ -236,6 +237,7 @@ fn prose_flows() {
             chat(),
             Framing::Sse,
             vault_of(&guards, chat(), &chat_request(request)),
+            Toolbox::default(),
         );
         let mut held = 0;
         let mut waits = 0;

@@ -54,4 +54,12 @@ mod rules_tuning;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tools_calls;
+#[cfg(test)]
+mod tools_cedar_corpus;
+#[cfg(test)]
+mod tools_policy;
+#[cfg(test)]
+mod tools_schema_suite;
+#[cfg(test)]
 mod wire_json;

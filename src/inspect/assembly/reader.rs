@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Assembly, MAX_LANES};
+use super::{Assembly, MAX_ARGUMENT_BYTES, MAX_LANES};
 use crate::dialect::Table;
 use crate::dialect::table::Class;
-use crate::dialect::walk::{Form, Indices, Outline, Slot};
+use crate::dialect::walk::{Form, Indices, Outline, Slot, Whole};
+use crate::inspect::calls::OpenCall;
 use crate::inspect::channel::{Channel, Key, Mode};
 use crate::inspect::context::Context;
 use crate::inspect::{Refusal, RefusalCode, Usage, opaque};
 use crate::text::{Part, Phase};
+use crate::tools::Arguments;
+use crate::wire::escape::unescape;
 
 /// Puts one frame's slots into channels.
 pub(super) struct Reader<'a> {
@@ -59,7 +62,9 @@ impl Reader<'_> {
         let lane = |label| {
             if request { None } else { Some(Key::Lane { label, name: resolved.name, indices: resolved.indices }) }
         };
-        if slot.form != Form::String && !matches!(resolved.class, Some(Class::UsageInput | Class::UsageOutput)) {
+        if slot.form != Form::String
+            && !matches!(resolved.class, Some(Class::UsageInput | Class::UsageOutput | Class::TokenLimit))
+        {
             // Numbers of fields that a program fills (times, counters) are no text.
             if slot.form == Form::Key || matches!(resolved.class, None | Some(Class::Text(..) | Class::Input)) {
                 return self.append(number, slot, Key::Single, resolved.part, Mode::Text);
@@ -68,15 +73,33 @@ impl Reader<'_> {
         }
         match resolved.class {
             Some(Class::Text(_, label)) => {
+                if resolved.part == Part::ToolArguments {
+                    self.call(resolved.indices, slot)?;
+                }
                 self.append(number, slot, lane(label).unwrap_or(Key::Run(resolved.part)), resolved.part, Mode::Text)
             }
             Some(Class::Signed(_, label)) => {
                 self.append(number, slot, lane(label).unwrap_or(Key::Single), resolved.part, Mode::Signed)
             }
             Some(Class::Arguments(label)) => {
+                self.call(resolved.indices, slot)?;
                 self.append(number, slot, lane(label).unwrap_or(Key::Single), Part::ToolArguments, Mode::Document)
             }
-            Some(Class::Input) => self.append(number, slot, Key::Single, Part::ToolArguments, Mode::Leaf),
+            Some(Class::Input) => {
+                let within = |w: &Whole| w.range.start <= slot.range.start && slot.range.end <= w.range.end;
+                if !self.outline.wholes.iter().any(within)
+                    && let Some(call) = self.call(resolved.indices, slot)?
+                {
+                    // No object: it stands for itself, and no schema of a tool accepts it.
+                    call.arguments.add(Arguments::Json(format!("\"{}\"", String::from_utf8_lossy(raw))));
+                }
+                self.append(number, slot, Key::Single, Part::ToolArguments, Mode::Leaf)
+            }
+            Some(Class::TokenLimit) if slot.form == Form::Number => {
+                let limit = std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
+                self.context.max_tokens = Some(self.context.max_tokens.unwrap_or(0).max(limit));
+                Ok(())
+            }
             Some(Class::UsageInput) => self.usage(raw, |usage, count| usage.input = count),
             Some(Class::UsageOutput) => self.usage(raw, |usage, count| usage.output = count),
             Some(
@@ -92,17 +115,21 @@ impl Reader<'_> {
                 if class == Class::Ends {
                     self.ends.push(resolved.indices);
                 }
+                if class == Class::ToolName
+                    && let Some(call) = self.call(resolved.indices, slot)?
+                {
+                    call.append_name(raw, slot.escaped);
+                }
+                if class == Class::Model && request {
+                    self.context.model = Some(unescape(raw, slot.escaped).into_owned());
+                }
                 // What a caller wrote is inspected even where a program's identifier is expected.
                 let minted = !request || matches!(class, Class::Type | Class::Role | Class::Blob | Class::Media);
                 if !opaque::is(class, raw) {
                     return self.unlisted(number, slot);
                 }
-                match class {
-                    Class::Model if self.context.report.model.is_none() => {
-                        self.context.report.model = Some(String::from_utf8_lossy(raw).into_owned());
-                    }
-                    Class::ToolName if !request => self.tool(resolved.indices, raw),
-                    _ => {}
+                if class == Class::Model && self.context.report.model.is_none() {
+                    self.context.report.model = Some(String::from_utf8_lossy(raw).into_owned());
                 }
                 if minted {
                     self.context.report.coverage.opaque += raw.len() as u64;
@@ -110,7 +137,9 @@ impl Reader<'_> {
                 }
                 self.unlisted(number, slot)
             }
-            None | Some(Class::Derived | Class::Index) => self.unlisted(number, slot),
+            None | Some(Class::Derived | Class::Index | Class::Tool(_) | Class::TokenLimit) => {
+                self.unlisted(number, slot)
+            }
         }
     }
 
@@ -118,10 +147,13 @@ impl Reader<'_> {
         self.append(number, slot, Key::Run(Part::Unlisted), Part::Unlisted, Mode::Text)
     }
 
-    fn tool(&mut self, indices: Indices, raw: &[u8]) {
-        if self.assembly.tools.len() < MAX_LANES {
-            self.assembly.tools.push((indices, String::from_utf8_lossy(raw).into_owned()));
+    /// The call that a slot of a response belongs to; its frame then waits for the verdict.
+    fn call(&mut self, indices: Indices, slot: &Slot) -> Result<Option<&mut OpenCall>, Refusal> {
+        if self.context.phase == Phase::Request || self.assembly.nesting > 0 {
+            return Ok(None);
         }
+        let (outline, table) = (self.outline, self.table);
+        self.assembly.call(indices, || Arc::from(outline.path(table.trie, slot))).map(Some)
     }
 
     fn usage(&mut self, raw: &[u8], set: impl Fn(&mut Usage, u64)) -> Result<(), Refusal> {
@@ -166,15 +198,18 @@ impl Reader<'_> {
                     let path = Arc::from(self.outline.path(self.table.trie, slot));
                     lanes.push(Channel::new(key, part, mode, path));
                 }
+                let mut over = lanes.len() > MAX_LANES;
                 if let Some(lane) = lanes.get_mut(at) {
                     put(lane, assembly);
+                    over |= part == Part::ToolArguments && lane.text.len() > MAX_ARGUMENT_BYTES;
                 }
-                let over = lanes.len() > MAX_LANES;
                 assembly.lanes = lanes;
                 if over {
                     return Err(Refusal::new(
                         RefusalCode::LimitExceeded,
-                        format!("more than {MAX_LANES} texts at once in one stream"),
+                        format!(
+                            "more than {MAX_LANES} texts at once in one stream, or arguments over {MAX_ARGUMENT_BYTES} bytes"
+                        ),
                     ));
                 }
                 if !self.touched.contains(&at) {

@@ -1,0 +1,127 @@
+//! The calls of one stream: each begins, gathers its arguments, and waits for a verdict.
+//!
+//! INVARIANT: the frame in which a call begins does not leave before [`Assembly::release`], which wants a [`Permit`]; frames leave in order, so
+//! nothing of the call leaves before it either.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Assembly, pending};
+use crate::dialect::Table;
+use crate::dialect::table::Class;
+use crate::dialect::walk::{Indices, Outline};
+use crate::dialect::withdraw::Withdrawn;
+use crate::inspect::calls::{Fate, OpenCall};
+use crate::inspect::channel::{Channel, Key, Mode};
+use crate::inspect::context::Context;
+use crate::inspect::{Refusal, RefusalCode};
+use crate::policy::Permit;
+use crate::text::{Part, WireRange};
+use crate::tools::Arguments;
+use crate::wire::splice::{WireEdit, splice};
+
+/// LIMIT: calls that have begun and not ended. Models make some tens at once.
+const MAX_OPEN_CALLS: usize = 256;
+
+impl Assembly {
+    /// The open call at `indices`, begun in the newest frame if there is none. `path` is where it stands.
+    pub(super) fn call(&mut self, indices: Indices, path: impl FnOnce() -> Arc<str>) -> Result<&mut OpenCall, Refusal> {
+        let at = match self.calls.iter().position(|call| call.indices == indices) {
+            Some(at) => at,
+            None => {
+                if self.calls.len() >= MAX_OPEN_CALLS {
+                    let detail = format!("more than {MAX_OPEN_CALLS} tool calls at once");
+                    return Err(Refusal::new(RefusalCode::LimitExceeded, detail));
+                }
+                let frame = self.first + self.frames.len() as u64 - 1;
+                if let Some(pending) = self.frames.back_mut() {
+                    pending.slots += 1;
+                }
+                self.calls.push(OpenCall::new(indices, frame, path()));
+                self.calls.len() - 1
+            }
+        };
+        self.calls.get_mut(at).ok_or_else(|| Refusal::new(RefusalCode::Internal, "a call was lost"))
+    }
+
+    /// Takes arguments that stand in the frame as a JSON tree.
+    pub(super) fn take_inputs(&mut self, table: Table, doc: &[u8], outline: &Outline) -> Result<(), Refusal> {
+        for whole in outline.wholes.iter().filter(|w| matches!(w.class, Class::Input | Class::Arguments(_))) {
+            let text = self.edited(doc, whole.range)?;
+            let pattern = || Arc::from(outline.path_of(table.trie, whole));
+            self.call(outline.indices_of(whole), pattern)?.arguments.add(Arguments::Json(text));
+        }
+        Ok(())
+    }
+
+    /// What stands in `range` of the newest frame once its edits are made.
+    fn edited(&self, doc: &[u8], range: WireRange) -> Result<String, Refusal> {
+        let edits = self.frames.back().map(|pending| pending.edits.as_slice()).unwrap_or_default();
+        let inside = edits.iter().filter(|e| range.start <= e.range.start && e.range.end <= range.end);
+        let shift = |at: usize| at - range.start;
+        let mut edits: Vec<WireEdit> = inside
+            .map(|e| WireEdit {
+                range: WireRange::new(shift(e.range.start), shift(e.range.end)),
+                bytes: e.bytes.clone(),
+            })
+            .collect();
+        edits.sort_by_key(|e| (e.range.start, e.range.end));
+        let bytes = Bytes::copy_from_slice(doc.get(range.range()).unwrap_or_default());
+        let bytes = splice(&bytes, &edits).map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Takes the arguments of a lane that has ended.
+    pub(super) fn take_arguments(&mut self, lane: &Channel) {
+        let Key::Lane { indices, .. } = lane.key else { return };
+        if lane.part != Part::ToolArguments {
+            return;
+        }
+        let text = lane.replaced_text();
+        let arguments = if lane.mode == Mode::Document { Arguments::Json(text) } else { Arguments::Text(text) };
+        if let Some(call) = self.calls.iter_mut().find(|call| call.indices == indices) {
+            call.arguments.add(arguments);
+        }
+    }
+
+    /// Judges the calls that have ended, in the order of their indices.
+    ///
+    /// # Errors
+    /// The refusal of the first call that does not pass.
+    pub(super) fn judge_calls(
+        &mut self,
+        context: &mut Context,
+        ended: impl Fn(&Indices) -> bool,
+    ) -> Result<(), Refusal> {
+        let (mut over, open): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.calls).into_iter().partition(|call| ended(&call.indices));
+        self.calls = open;
+        over.sort_by_key(|call| call.indices);
+        for call in over {
+            match context.judge_call(&call)? {
+                Fate::Released(permit) => self.release(&call, &permit),
+                Fate::Removed(text) => self.withdraw(&call, text),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a call go. INVARIANT: only with a permit.
+    fn release(&mut self, call: &OpenCall, _permit: &Permit) {
+        self.fates.released.push(call.indices);
+        self.unhold(call);
+    }
+
+    /// Lets the frames of a call go, from which it will be taken out: what stands at its place in this or a later frame goes with it.
+    fn withdraw(&mut self, call: &OpenCall, text: String) {
+        self.fates.withdrawn.push(Withdrawn { indices: call.indices, text, frame: call.frame });
+        self.unhold(call);
+    }
+
+    fn unhold(&mut self, call: &OpenCall) {
+        if let Some(pending) = pending(&mut self.frames, self.first, call.frame) {
+            pending.slots = pending.slots.saturating_sub(1);
+        }
+    }
+}
