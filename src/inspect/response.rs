@@ -90,6 +90,13 @@ impl ResponseInspector {
         self.release()
     }
 
+    /// True if taking the next `bytes` bytes may take longer than a reactor should be kept: a call is about to be judged by a schema that is
+    /// new or expensive.
+    #[must_use]
+    pub fn is_costly(&self, bytes: usize) -> bool {
+        self.assembly.is_costly(&self.context.toolbox, bytes)
+    }
+
     fn take_frames(&mut self) -> Result<(), Refusal> {
         while let Some(frame) = self.framer.next_frame() {
             self.take(frame)?;

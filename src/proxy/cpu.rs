@@ -4,8 +4,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::task::{block_in_place, spawn_blocking};
 
 use crate::inspect::{Refusal, RefusalCode};
 use crate::telemetry::events::Panicked;
@@ -46,6 +47,14 @@ impl Cpu {
             Err(_cancelled) => Err(internal()),
         }
     }
+}
+
+/// Runs `work` here, after the other tasks of this thread have been handed to another one, if `costly`. For work within a poll, which
+/// cannot wait for a pool.
+pub fn aside<T>(costly: bool, work: impl FnOnce() -> T) -> T {
+    // A runtime of one thread has nobody to hand them to.
+    let several = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if costly && several { block_in_place(work) } else { work() }
 }
 
 /// Runs `work` here; a panic becomes a refusal.

@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 
 use crate::dialect::render_error_event;
 use crate::inspect::{Refusal, RefusalCode, Report, ResponseInspector};
-use crate::proxy::cpu::guarded;
+use crate::proxy::cpu::{aside, guarded};
 use crate::proxy::exchange::Exchange;
 use crate::proxy::idle::Idle;
 use crate::proxy::ledger::Receipt;
@@ -115,7 +115,9 @@ impl GuardedStream {
                 // Trailers of an upstream carry nothing that passes.
                 if let Ok(chunk) = frame.into_data() {
                     let inspector = &mut self.inspector;
-                    if let Err(refusal) = guarded(|| inspector.push(chunk)).and_then(|pushed| pushed) {
+                    let costly = inspector.is_costly(chunk.len());
+                    if let Err(refusal) = guarded(|| aside(costly, || inspector.push(chunk))).and_then(|pushed| pushed)
+                    {
                         self.fail(&refusal);
                     }
                 }
@@ -147,7 +149,8 @@ impl GuardedStream {
     /// The upstream's body is complete.
     fn end(&mut self) {
         let inspector = &mut self.inspector;
-        if let Err(refusal) = guarded(|| inspector.finish()).and_then(|finished| finished) {
+        let costly = inspector.is_costly(0);
+        if let Err(refusal) = guarded(|| aside(costly, || inspector.finish())).and_then(|finished| finished) {
             return self.fail(&refusal);
         }
         let mut tail = self.take_held();

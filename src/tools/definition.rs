@@ -79,6 +79,25 @@ impl Definition {
     }
 }
 
+/// Work (nodes applied to values) that is done where it arises: about a millisecond.
+const CHEAP: u64 = 50_000;
+
+impl Definition {
+    /// True if holding `bytes` bytes of arguments against the schema may take longer than a reactor should be kept: a schema that was not
+    /// compiled yet, or much work.
+    #[must_use]
+    pub fn is_costly(&self, bytes: usize) -> bool {
+        if self.schema.is_none() {
+            return false;
+        }
+        match self.compiled.get() {
+            None => true,
+            Some(Ok(Some(schema))) => schema.estimate(bytes) > CHEAP,
+            Some(_) => false,
+        }
+    }
+}
+
 /// True if the element has a member, at the root or beside the name, that no row of the shape accounts for.
 fn has_extra(value: &Value, at: &str, shape: &ToolShape) -> bool {
     let Some(object) = value.as_object() else { return false };

@@ -58,6 +58,8 @@ mod tools_calls;
 #[cfg(test)]
 mod tools_cedar_corpus;
 #[cfg(test)]
+mod tools_hostile;
+#[cfg(test)]
 mod tools_policy;
 #[cfg(test)]
 mod tools_schema_suite;

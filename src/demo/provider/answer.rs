@@ -93,6 +93,7 @@ fn choice(prompt: &Prompt, script: &Script) -> Choice {
     match script.scenario {
         Scenario::Refusal => choice.refusal = Some(format!("I cannot help with: {text}")),
         Scenario::Tool => choice.calls.extend(prompt.tools.first().map(|tool| call(tool, &text))),
+        Scenario::Call => choice.calls.push((script.tool.clone(), script.arguments.clone())),
         Scenario::ParallelTools => {
             let repeat = if prompt.tools.len() == 1 { 2 } else { 1 };
             choice

@@ -16,6 +16,8 @@ pub enum Scenario {
     Tool,
     /// A call of each declared tool (of the first one twice, if there is only one).
     ParallelTools,
+    /// A call of `tool` with `arguments`, declared or not.
+    Call,
     /// Reasoning that repeats the prompt, then the echo.
     Reasoning,
     /// The model's own refusal.
@@ -60,6 +62,10 @@ pub enum Scenario {
 pub struct Script {
     /// What.
     pub scenario: Scenario,
+    /// The tool of `call`.
+    pub tool: String,
+    /// The arguments of `call`, as they stand on the wire.
+    pub arguments: String,
     /// The status of `status`.
     pub status: u16,
     /// Seconds, for `retry-after` on `status`.
@@ -96,6 +102,8 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             scenario: Scenario::Echo,
+            tool: String::new(),
+            arguments: "{}".to_owned(),
             status: 500,
             retry_after: None,
             wait: 0,

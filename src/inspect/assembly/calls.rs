@@ -18,7 +18,7 @@ use crate::inspect::context::Context;
 use crate::inspect::{Refusal, RefusalCode};
 use crate::policy::Permit;
 use crate::text::{Part, WireRange};
-use crate::tools::Arguments;
+use crate::tools::{Arguments, Toolbox};
 use crate::wire::splice::{WireEdit, splice};
 
 /// LIMIT: calls that have begun and not ended. Models make some tens at once.
@@ -43,6 +43,15 @@ impl Assembly {
             }
         };
         self.calls.get_mut(at).ok_or_else(|| Refusal::new(RefusalCode::Internal, "a call was lost"))
+    }
+
+    /// True if to judge the calls that have begun, `more` bytes of arguments to come included, may take long.
+    pub(in crate::inspect) fn is_costly(&self, toolbox: &Toolbox, more: usize) -> bool {
+        if self.calls.is_empty() {
+            return false;
+        }
+        let held: usize = self.lanes.iter().filter(|l| l.part == Part::ToolArguments).map(|l| l.text.len()).sum();
+        self.calls.iter().any(|call| toolbox.find(&call.name).is_some_and(|tool| tool.is_costly(held + more)))
     }
 
     /// Takes arguments that stand in the frame as a JSON tree.
