@@ -7,8 +7,9 @@ mod open;
 pub mod ruleset;
 mod scan;
 pub mod validate;
-mod whole;
+mod views;
 
 pub use finding::{Finding, RuleInfo};
 pub use injection::injection_score;
 pub use ruleset::{Ruleset, ScanState, Scope};
+pub use views::ViewState;

@@ -8,8 +8,7 @@ pub mod part;
 pub mod span;
 pub mod view;
 
-pub use decode::{DECODE_REACH, Limits, decode};
-pub use fold::{Folding, Oddities, fold};
+pub use fold::{Oddities, fold};
 pub use glob::Glob;
 pub use part::{Part, Phase};
 pub use span::{TextSpan, WireRange};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::detect::finding::{Finding, RuleInfo};
 use crate::detect::ruleset::{Fate, Rule, Ruleset, ScanState, Scope};
 use crate::detect::scan::{Sighting, Terms};
-use crate::detect::whole;
+use crate::detect::views;
 use crate::text::{Origin, TextSpan};
 
 /// One match of one rule's pattern.
@@ -68,7 +68,7 @@ impl Ruleset {
             }
         };
         look(Origin::Raw, text, &|span| span);
-        for view in whole::views(scope.phase, text) {
+        for view in views::readings(scope.phase, text) {
             look(view.origin, &view.text, &|span| view.to_raw(span));
         }
         // Of overlapping matches the longest first, so that what was tried inside it stands behind it.

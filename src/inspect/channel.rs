@@ -1,6 +1,8 @@
 //! A channel: text that belongs together, and the map from it back to the literals it came from.
 
-use crate::detect::{Finding, ScanState};
+use std::borrow::Cow;
+
+use crate::detect::{Finding, ViewState};
 use crate::dialect::walk::{Form, Indices};
 use crate::redact::Restoration;
 use crate::text::{Part, TextSpan, WireRange};
@@ -56,7 +58,7 @@ pub(super) struct Channel {
     pub pieces: Vec<Piece>,
     /// Pieces before this one are decided.
     pub decided_pieces: usize,
-    pub scan: ScanState,
+    pub views: ViewState,
     pub restored_to: usize,
     pub findings: Vec<Finding>,
     pub restorations: Vec<Restoration>,
@@ -81,7 +83,7 @@ impl Channel {
             text: String::new(),
             pieces: Vec::new(),
             decided_pieces: 0,
-            scan: ScanState::default(),
+            views: ViewState::default(),
             restored_to: 0,
             findings: Vec::new(),
             restorations: Vec::new(),
@@ -116,6 +118,19 @@ impl Channel {
             self.text.push_str(&as_text(raw));
         }
         self.pieces.push(Piece { text: TextSpan::new(start, self.text.len()), frame, slot, range, form, map });
+    }
+
+    /// What the literals say of `span`, without what separates them.
+    pub(super) fn value(&self, span: TextSpan) -> Cow<'_, str> {
+        let whole = self.text.get(span.range()).unwrap_or_default();
+        let within = |piece: &&Piece| piece.text.start <= span.start && span.end <= piece.text.end;
+        if !matches!(self.key, Key::Run(_)) || self.piece_at(span.start).as_ref().is_some_and(within) {
+            return Cow::Borrowed(whole);
+        }
+        let first = self.pieces.partition_point(|p| p.text.end <= span.start);
+        let shares = self.pieces.iter().skip(first).take_while(|p| p.text.start < span.end);
+        let share = |p: &Piece| p.text.start.max(span.start)..p.text.end.min(span.end);
+        Cow::Owned(shares.filter_map(|p| self.text.get(share(p))).collect())
     }
 
     /// The piece in which the character at `offset` stands.

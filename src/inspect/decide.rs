@@ -8,7 +8,7 @@ use crate::inspect::calls::remember;
 use crate::inspect::channel::{Channel, Mode};
 use crate::inspect::context::{Context, is_signal};
 use crate::inspect::memory::Question;
-use crate::inspect::{FilteredText, Guards, Refusal, hidden};
+use crate::inspect::{FilteredText, Guards, Refusal, joints};
 use crate::redact::{Filtered, Fingerprint};
 use crate::text::{Part, Phase, TextSpan};
 use crate::wire::splice::WireEdit;
@@ -123,11 +123,11 @@ fn scan(context: &Context, channel: &mut Channel, ended: bool) -> usize {
 }
 
 fn search(context: &Context, scope: Scope, channel: &mut Channel, ended: bool) -> usize {
-    let decided = context.guards.ruleset.scan(scope, &channel.text, ended, &mut channel.scan, &mut channel.findings);
-    if scope.phase == Phase::Request {
-        hidden::find(&context.guards.ruleset, scope, channel);
+    let ruleset = &context.guards.ruleset;
+    if scope.phase == Phase::Request && ended {
+        joints::find(ruleset, scope, channel);
     }
-    decided
+    ruleset.scan_views(scope, &channel.text, ended, &mut channel.views, &mut channel.findings)
 }
 
 fn fingerprint(context: &Context, scope: Scope, channel: &Channel) -> Option<Fingerprint> {
@@ -175,8 +175,8 @@ fn act(
         match act {
             Act::Finding(finding) => {
                 let path = place.path(channel, span.start);
-                let text = channel.text.get(span.range()).unwrap_or_default();
-                let ruling = context.rule(&finding, text, channel.part, &path, channel.mode != Mode::Signed)?;
+                let text = channel.value(span).into_owned();
+                let ruling = context.rule(&finding, &text, channel.part, &path, channel.mode != Mode::Signed)?;
                 if let Some(replacement) = &ruling.replacement {
                     channel.replace(span, replacement, &mut *edit);
                 }

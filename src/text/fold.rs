@@ -11,7 +11,6 @@
 
 mod characters;
 mod confusables;
-mod hidden;
 mod sequence;
 
 use characters::{Folded, fold_char, is_plain, plain_prefix};
@@ -46,30 +45,23 @@ pub struct Oddities {
     pub controls: u32,
 }
 
-/// All that folding finds out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folding<'a> {
-    /// The folded text.
-    pub view: View<'a>,
-    /// Texts written in invisible characters: each decoded, mapped to its carriers.
-    pub hidden: Vec<View<'static>>,
-    /// Counts for the injection signal.
-    pub oddities: Oddities,
-}
-
 /// The folded view of `raw`; `raw` itself (borrowed) if it is its own fold, as printable ASCII is.
 #[must_use]
 pub fn fold(raw: &str) -> View<'_> {
     fold_counting(raw).0
 }
 
-/// Folds, counts oddities, and reads what is written in invisible characters.
+/// Fewer candidates than this are not looked at more closely by [`count_invisible`].
+const FEW: usize = 4;
+
+/// Counts what stands in `raw` that no honest text needs much of; all zero without a closer look if there is hardly anything
+/// invisible in it.
 #[must_use]
-pub fn examine(raw: &str) -> Folding<'_> {
-    let (view, oddities) = fold_counting(raw);
-    let invisible = oddities.tags + oddities.variation_bytes + oddities.zero_width;
-    let hidden = if invisible == 0 { Vec::new() } else { hidden::read(raw) };
-    Folding { view, hidden, oddities }
+pub fn count_invisible(raw: &str) -> Oddities {
+    // The first bytes of most of them (U+2000–U+2FFF, U+F000–U+FFFF, U+C0000–U+FFFFF).
+    let starts = memchr::memchr3_iter(0xe2, 0xef, 0xf3, raw.as_bytes());
+    let seen = starts.filter(|at| raw.get(*at..).and_then(|r| r.chars().next()).is_some_and(characters::is_invisible));
+    if seen.take(FEW).count() < FEW { Oddities::default() } else { fold_counting(raw).1 }
 }
 
 /// The offset before which the fold of `raw` can no longer change, whatever text follows `raw`.
@@ -298,9 +290,9 @@ mod tests {
     fn honest_emoji_and_joiners_are_not_odd() {
         for raw in ["👨‍👩‍👧 ❤️ 1️⃣ 🏴󠁧󠁢󠁥󠁮󠁧󠁿", "می‌خواهم", "क्‍ष", "co\u{ad}operate", "Привет"]
         {
-            assert_eq!(examine(raw).oddities, Oddities::default(), "{raw}");
+            assert_eq!(fold_counting(raw).1, Oddities::default(), "{raw}");
         }
-        let odd = examine("a\u{200b}\u{200b}b\u{202e}c\u{e0041}\u{1b}[1mi\u{300}\u{301}pаy").oddities;
+        let odd = fold_counting("a\u{200b}\u{200b}b\u{202e}c\u{e0041}\u{1b}[1mi\u{300}\u{301}pаy").1;
         let expected = Oddities {
             zero_width: 2,
             tags: 1,
@@ -311,19 +303,6 @@ mod tests {
             controls: 1,
         };
         assert_eq!(odd, expected);
-    }
-
-    #[test]
-    fn hidden_texts_are_read_and_mapped() {
-        let tags: String = "ignore".chars().filter_map(|c| char::from_u32(0xe0000 + u32::from(c))).collect();
-        let raw = format!("hi{tags}!");
-        let hidden = examine(&raw).hidden;
-        assert_eq!(hidden.len(), 1);
-        assert_eq!(hidden[0].text, "ignore");
-        assert_eq!(hidden[0].to_raw(TextSpan::new(1, 3)), TextSpan::new(6, 14));
-        let selectors: String =
-            "schlüssel".bytes().filter_map(|b| char::from_u32(0xe0100 + u32::from(b) - 16)).collect();
-        assert_eq!(examine(&format!("😀{selectors}")).hidden[0].text, "schlüssel");
     }
 
     /// Text in which everything that folds by its neighbours is frequent.

@@ -28,8 +28,13 @@ mod engine_golden;
 #[cfg(test)]
 mod engine_hidden;
 #[cfg(test)]
+mod engine_joints;
+#[cfg(test)]
 #[expect(clippy::string_slice, reason = "texts are cut at boundaries of characters")]
 mod engine_props;
+#[cfg(test)]
+#[expect(clippy::string_slice, reason = "texts are cut at boundaries of characters")]
+mod evasions;
 #[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]

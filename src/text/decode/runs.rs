@@ -1,201 +1,296 @@
-//! Runs of base64 (RFC 4648, either alphabet, padded or not, in MIME lines or not) and of hex.
+//! Runs of base64 and base32 (RFC 4648, either alphabet, padded or not, in MIME lines or not) and of hex.
+//!
+//! Something may be glued to a run, so it is read at every shift. A stretch of a run that decodes to readable text is a view; ids, hashes
+//! and images have none that is long enough.
 
-use std::borrow::Cow;
-
-use super::{Limits, afford};
+use super::{Reading, Readings, Task, is_printable};
 use crate::text::TextSpan;
 use crate::text::view::{Builder, Origin, View};
 
-/// LIMIT: shorter runs hold no finding worth the noise: 16 characters are 12 bytes of base64, 8 of hex.
-const SHORTEST: usize = 16;
+/// LIMIT: decoded bytes of the shortest view; fewer hold no finding worth the noise.
+const SHORTEST: usize = 8;
+
+/// The shortest run in code characters: eight bytes of base64 without padding.
+const SHORTEST_RUN: usize = 11;
 
 /// Lines of wrapped base64 are at least this long (PEM 64, MIME 76); a run goes on over the end of such a line.
 const WRAPPED_LINE: usize = 60;
 
-/// Of `lenient` runs, at least this many in 8 characters must be printable.
-const MOSTLY: usize = 7;
+/// The longest padding: base32's.
+const PADDING: [u8; 6] = [b'='; 6];
 
-/// Appends a view for each run that decodes to text.
-pub(super) fn decode(view: &View<'_>, limits: Limits, left: &mut usize, out: &mut Vec<View<'static>>) {
-    let bytes = view.text.as_bytes();
-    let mut done = 0;
+/// Decoded bytes that map to their code as one: small, so that an edit takes little beside it.
+const GRAIN: usize = 6;
+
+/// An alphabet of a power of two.
+struct Radix {
+    name: &'static str,
+    /// Bits a character.
+    bits: usize,
+    value: fn(u8) -> Option<u8>,
+    /// The most shifts that are tried.
+    shifts: usize,
+}
+
+const BASE64: Radix = Radix { name: "base64", bits: 6, value: value64, shifts: 4 };
+const BASE32: Radix = Radix { name: "base32", bits: 5, value: value32, shifts: 1 };
+const HEX: Radix = Radix { name: "hex", bits: 4, value: value16, shifts: 2 };
+
+/// See [`super::Codec`].
+pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
+    let bytes = task.bytes();
+    let mut done = from;
     // Every run has a byte at a multiple of its least length.
-    let mut probe = SHORTEST - 1;
-    while let Some(&byte) = bytes.get(probe) {
-        if !is_code(byte) || probe < done {
-            probe += SHORTEST;
-            continue;
-        }
-        let back = bytes.get(done..probe).unwrap_or_default().iter().rev().take_while(|&&b| is_code(b)).count();
-        let start = probe - back;
-        let end = run_end(bytes, start);
-        done = end;
-        if end - start >= SHORTEST {
-            decode_run(view, TextSpan::new(start, end), limits, left, out);
-        }
-        probe = (end / SHORTEST + 1) * SHORTEST - 1;
-    }
-}
-
-/// Where the run that may still be open at the end of `text` (or the last piece of it) begins.
-pub(super) fn open_from(text: &str, longest: usize) -> usize {
-    let bytes = text.as_bytes();
-    let mut start = bytes.len();
+    let mut probe = from + SHORTEST_RUN - 1;
     loop {
-        start -= bytes.get(..start).unwrap_or_default().iter().rev().take_while(|&&b| is_code(b)).count();
-        // The run may be the next line of one that began before.
-        let line_end = match bytes.get(..start) {
-            Some([.., b'\r', b'\n']) => start - 2,
-            Some([.., b'\n']) => start - 1,
-            Some([.., b'\r']) if start == bytes.len() => start - 1,
-            _ => break,
-        };
-        let line = bytes.get(..line_end).unwrap_or_default().iter().rev().take_while(|&&b| is_code(b)).count();
-        if line < WRAPPED_LINE {
-            break;
+        // The text's last byte shows a run that has just begun.
+        let last = probe >= bytes.len();
+        let at = probe.min(bytes.len().saturating_sub(1));
+        if at >= done && bytes.get(at).is_some_and(|b| is_code(*b)) {
+            let back = bytes.get(done..at).unwrap_or_default().iter().rev().take_while(|&&b| is_code(b)).count();
+            let (start, end) = (at - back, run_end(bytes, at));
+            done = end;
+            if !task.ended && is_open(bytes, end) {
+                return read_run(task, start, end, true, out);
+            }
+            if end - start >= SHORTEST_RUN {
+                read_run(task, start, end, false, out);
+            }
         }
-        start = line_end;
-    }
-    // Padding closes a run once a third sign cannot follow.
-    let padding = bytes.iter().rev().take_while(|&&b| b == b'=').count();
-    if start == bytes.len() && matches!(padding, 1 | 2) {
-        let end = bytes.len() - padding;
-        let run = bytes.get(..end).unwrap_or_default().iter().rev().take_while(|&&b| is_code(b)).count();
-        start = if run == 0 { start } else { end - run };
-    }
-    let first = start;
-    while bytes.len() - start > longest {
-        start += longest;
-    }
-    let tail = bytes.get(start..).unwrap_or_default();
-    let plausible = |decoded: Option<Vec<u8>>| decoded.is_some_and(|d| is_text_so_far(&d));
-    let open = first < bytes.len() && (plausible(base64(tail)) || plausible(hex_so_far(tail)));
-    if open { start } else { bytes.len() }
-}
-
-fn decode_run(view: &View<'_>, run: TextSpan, limits: Limits, left: &mut usize, out: &mut Vec<View<'static>>) {
-    let mut start = run.start;
-    while start < run.end {
-        let end = run.end.min(start + limits.run.max(SHORTEST));
-        let piece = view.text.as_bytes().get(start..end).unwrap_or_default();
-        let found = hex(piece)
-            .and_then(|bytes| text(bytes, limits.lenient))
-            .map(|text| ("hex", text))
-            .or_else(|| base64_text(piece, limits.lenient).map(|text| ("base64", text)));
-        if let Some((name, text)) = found
-            && afford(left, text.len())
-        {
-            let mut builder = Builder::with_capacity(text.len());
-            builder.replace(&text, view.to_raw(TextSpan::new(start, end)));
-            out.push(builder.finish(Origin::Decoded(name)));
+        if last {
+            return bytes.len();
         }
-        start = end;
+        probe = (at + SHORTEST_RUN).max(done + SHORTEST_RUN - 1);
     }
 }
 
-fn base64_text(piece: &[u8], lenient: bool) -> Option<String> {
-    // Something glued to the front shifts the groups of four.
-    let shifts = if lenient { 4 } else { 1 };
-    (0..shifts).find_map(|shift| text(base64(piece.get(shift..)?)?, lenient))
+/// True if the run may go on: padding closes one, but a line end may not.
+fn is_open(bytes: &[u8], end: usize) -> bool {
+    let (run, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+    match rest {
+        [] => !run.ends_with(&PADDING),
+        b"\r" | b"\n" | b"\r\n" => is_wrapped(run),
+        _ => false,
+    }
+}
+
+/// True if what ends here is a line of wrapped base64.
+fn is_wrapped(bytes: &[u8]) -> bool {
+    bytes.iter().rev().take(WRAPPED_LINE).take_while(|b| is_code(**b)).count() == WRAPPED_LINE
+}
+
+/// Reads a run in pieces; returns where the piece begins that its end leaves open.
+fn read_run(task: &Task<'_>, start: usize, end: usize, open: bool, out: &mut Readings) -> usize {
+    let longest = task.limits.stretch;
+    let mut at = start;
+    loop {
+        let last = end - at <= longest;
+        let piece = TextSpan::new(at, if last { end } else { at + longest });
+        read_piece(task, piece, open && last, out);
+        if last {
+            return at;
+        }
+        // In step with all alphabets.
+        at += longest / 4 * 3;
+    }
+}
+
+fn read_piece(task: &Task<'_>, piece: TextSpan, open: bool, out: &mut Readings) {
+    let bytes = task.bytes().get(piece.range()).unwrap_or_default();
+    let run = Run::new(bytes, piece.start);
+    if run.codes.iter().all(|b| value16(*b).is_some() || *b == b'x') {
+        HEX.read(task, &run, open, out);
+    }
+    if run.codes.iter().all(|b| value32(*b).is_some()) {
+        BASE32.read(task, &run, open, out);
+    }
+    BASE64.read(task, &run, open, out);
+}
+
+/// The code characters of a run, without line ends and padding, and where they stand.
+struct Run {
+    codes: Vec<u8>,
+    start: usize,
+    /// For each line end: the first code character after it, and how many bytes are left out so far.
+    breaks: Vec<(usize, usize)>,
+    /// End of the run with its padding.
+    end: usize,
+}
+
+impl Run {
+    fn new(bytes: &[u8], start: usize) -> Self {
+        let mut run =
+            Self { codes: Vec::with_capacity(bytes.len()), start, breaks: Vec::new(), end: start + bytes.len() };
+        let mut left_out = 0;
+        for byte in bytes {
+            match byte {
+                b'\r' | b'\n' => {
+                    left_out += 1;
+                    run.breaks.push((run.codes.len(), left_out));
+                }
+                b'=' => left_out += 1,
+                code => run.codes.push(*code),
+            }
+        }
+        run
+    }
+
+    fn place(&self, code: usize) -> usize {
+        let before = self.breaks.partition_point(|(first, _)| *first <= code);
+        let left_out = before.checked_sub(1).and_then(|at| self.breaks.get(at)).map_or(0, |(_, n)| *n);
+        self.start + code + left_out
+    }
+}
+
+impl Radix {
+    fn read(&self, task: &Task<'_>, run: &Run, open: bool, out: &mut Readings) {
+        for shift in 0..self.shifts.min(run.codes.len()) {
+            let bytes = self.bytes(run.codes.get(shift..).unwrap_or_default());
+            let mut rest = bytes.as_slice();
+            let mut at = 0;
+            // Stretches of bytes that readable text is made of.
+            while !rest.is_empty() {
+                let len = rest.iter().take_while(|b| is_textual(**b)).count();
+                let (stretch, others) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+                let reaches = others.is_empty();
+                if len >= SHORTEST || (reaches && open) {
+                    self.read_stretch(task, run, shift, at..at + len, (stretch, reaches && open), out);
+                }
+                let skip = others.iter().take_while(|b| !is_textual(**b)).count();
+                at += len + skip;
+                rest = others.get(skip..).unwrap_or_default();
+            }
+            if open {
+                // Characters that are no whole byte yet.
+                let whole = shift + (bytes.len() * 8).div_ceil(self.bits);
+                if whole < run.codes.len() || bytes.is_empty() {
+                    out.hold(task, run.place(whole.min(run.codes.len().saturating_sub(1))));
+                }
+            }
+        }
+    }
+
+    fn read_stretch(
+        &self,
+        task: &Task<'_>,
+        run: &Run,
+        shift: usize,
+        range: std::ops::Range<usize>,
+        (stretch, open): (&[u8], bool),
+        out: &mut Readings,
+    ) {
+        let mut at = range.start;
+        let mut chunks = stretch.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            let ends = open && chunks.peek().is_none();
+            // Control characters of two bytes part texts.
+            let mut parts = chunk.valid().split_inclusive(|c| !is_printable(c)).peekable();
+            while let Some(part) = parts.next() {
+                let text = part.trim_end_matches(|c| !is_printable(c));
+                let open = ends && parts.peek().is_none() && text.len() == part.len();
+                if text.len() >= SHORTEST {
+                    out.views.push(Reading { view: self.view(task, run, shift, at, text), open, sure: true });
+                } else if open {
+                    out.hold(task, self.places(run, shift, at, at + 1).start);
+                }
+                at += part.len();
+            }
+            // What may go on to a character is not there yet.
+            if ends && !chunk.invalid().is_empty() {
+                out.hold(task, self.places(run, shift, at, at + 1).start);
+            }
+            at += chunk.invalid().len();
+        }
+    }
+
+    fn view(&self, task: &Task<'_>, run: &Run, shift: usize, at: usize, text: &str) -> View<'static> {
+        let mut builder = Builder::with_capacity(text.len());
+        let mut from = 0;
+        while from < text.len() {
+            let to = text.ceil_char_boundary(from + GRAIN).min(text.len());
+            let span = self.places(run, shift, at + from, at + to);
+            builder.replace(text.get(from..to).unwrap_or_default(), task.view.to_raw(span));
+            from = to;
+        }
+        builder.finish(Origin::Decoded(self.name))
+    }
+
+    /// The code of decoded bytes `from..to`.
+    fn places(&self, run: &Run, shift: usize, from: usize, to: usize) -> TextSpan {
+        let first = shift + from * 8 / self.bits;
+        let last = shift + ((to * 8).saturating_sub(1)) / self.bits;
+        let end = if last + 1 >= run.codes.len() { run.end } else { run.place(last) + 1 };
+        TextSpan::new(run.place(first.min(run.codes.len().saturating_sub(1))), end)
+    }
+
+    fn bytes(&self, codes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(codes.len() * self.bits / 8 + 1);
+        let (mut bits, mut count) = (0u32, 0);
+        for code in codes {
+            // A sign of no value (the `x` of `0x`) gives a byte of no text.
+            bits = bits << self.bits | (self.value)(*code).map_or(0, u32::from);
+            count += self.bits;
+            if count >= 8 {
+                count -= 8;
+                out.extend(u8::try_from(bits >> count & 0xff));
+            }
+        }
+        out
+    }
+}
+
+fn is_textual(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r' | 0x80..)
 }
 
 /// The end of the run that begins at `start`, with its padding.
-fn run_end(bytes: &[u8], start: usize) -> usize {
+pub(super) fn run_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
-        let line = bytes.get(at..).unwrap_or_default().iter().take_while(|&&b| is_code(b)).count();
-        at += line;
+        at += bytes.get(at..).unwrap_or_default().iter().take_while(|&&b| is_code(b)).count();
         let next = match bytes.get(at..) {
             Some([b'\r', b'\n', next, ..]) if is_code(*next) => 2,
             Some([b'\n', next, ..]) if is_code(*next) => 1,
-            rest => return at + rest.unwrap_or_default().iter().take(2).take_while(|&&b| b == b'=').count(),
+            rest => {
+                return at + rest.unwrap_or_default().iter().take(PADDING.len()).take_while(|&&b| b == b'=').count();
+            }
         };
-        if line < WRAPPED_LINE {
+        if !is_wrapped(bytes.get(..at).unwrap_or_default()) {
             return at;
         }
         at += next;
     }
 }
 
-fn is_code(byte: u8) -> bool {
+pub(super) fn is_code(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Decodes base64; line ends are skipped, padding is not asked for, spare bits are dropped.
-fn base64(run: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(run.len() / 4 * 3 + 3);
-    let (mut bits, mut count) = (0u32, 0);
-    for &byte in run {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            b'\r' | b'\n' | b'=' => continue,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count & 0xff).try_into().ok()?);
-        }
-    }
-    Some(out)
+/// Decodes base64; line ends and padding are skipped, spare bits dropped.
+pub(super) fn base64(run: &[u8]) -> Option<Vec<u8>> {
+    let run = Run::new(run, 0);
+    run.codes.iter().all(|b| value64(*b).is_some()).then(|| BASE64.bytes(&run.codes))
 }
 
-/// Decodes hex, with `0x` before it or not; `None` if it is anything else.
-fn hex(run: &[u8]) -> Option<Vec<u8>> {
-    let digits = run.strip_prefix(b"0x").unwrap_or(run);
-    if digits.len() % 2 == 1 { None } else { hex_so_far(run) }
+fn value64(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
 }
 
-fn hex_so_far(run: &[u8]) -> Option<Vec<u8>> {
-    let digits = match run {
-        b"0" => &[],
-        _ => run.strip_prefix(b"0x").unwrap_or(run),
-    };
-    let value = |b: u8| char::from(b).to_digit(16).and_then(|v| u8::try_from(v).ok());
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if !rest.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    pairs.iter().map(|&[high, low]| Some(value(high)? << 4 | value(low)?)).collect()
-}
-
-/// `bytes` as text, if they are that.
-fn text(bytes: Vec<u8>, lenient: bool) -> Option<String> {
-    match String::from_utf8(bytes) {
-        Ok(text) if text.chars().all(is_printable) => Some(text),
-        Ok(text) if lenient => mostly(Cow::Owned(text)),
-        Err(error) if lenient => mostly(String::from_utf8_lossy(error.as_bytes())),
+fn value32(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'2'..=b'7' => Some(byte - b'2' + 26),
         _ => None,
     }
-    .filter(|text| !text.is_empty())
 }
 
-fn mostly(text: Cow<'_, str>) -> Option<String> {
-    let (mut printable, mut all) = (0, 0);
-    for c in text.chars() {
-        all += 1;
-        printable += usize::from(is_printable(c) && c != char::REPLACEMENT_CHARACTER);
-    }
-    (printable * 8 >= all * MOSTLY).then(|| text.into_owned())
-}
-
-fn is_printable(c: char) -> bool {
-    !c.is_control() || matches!(c, '\n' | '\t' | '\r')
-}
-
-/// True if text may begin with `bytes`.
-fn is_text_so_far(bytes: &[u8]) -> bool {
-    let valid = match str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => {
-            bytes.get(..error.valid_up_to()).and_then(|b| str::from_utf8(b).ok()).unwrap_or_default()
-        }
-        Err(_) => return false,
-    };
-    valid.chars().all(is_printable)
+fn value16(byte: u8) -> Option<u8> {
+    u8::try_from(char::from(byte).to_digit(16)?).ok()
 }

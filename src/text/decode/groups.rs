@@ -1,0 +1,96 @@
+//! Groups of digits with separators that no rule expects: `4111 | 1111 | 1111 | 1111`, `078*05*1120`. They are read with hyphens instead.
+//!
+//! One and the same separator throughout, at least three groups: so times, ranges and columns of tables are not read as one number.
+
+use super::stretch::{Escape, InPlace, Means, Parsed};
+use super::{Readings, Task};
+
+/// LIMIT: digits of one group.
+const GROUP: usize = 8;
+/// LIMIT: bytes of a separator: a dash between two spaces has five.
+const SEPARATOR: usize = 6;
+/// LIMIT: bytes of all groups together: more than a card number with its separators.
+const LONGEST: usize = 96;
+/// Digits of the shortest number that is looked for, and of the longest.
+const DIGITS: std::ops::RangeInclusive<usize> = 9..=19;
+/// Fewest groups.
+const GROUPS: usize = 3;
+/// Digits of the smallest group.
+const SMALL: usize = 3;
+
+const GROUPED: InPlace = InPlace { mark, parse, sure: false };
+
+/// Bytes that are searched for digits at a time.
+const BLOCK: usize = 64;
+
+/// See [`super::Codec`].
+pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
+    GROUPED.read(task, from, out)
+}
+
+/// The next digit that no letter or digit stands before.
+fn mark(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut base = from;
+    let mut glued = from.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    for block in bytes.get(from..)?.chunks(BLOCK) {
+        // Written so that the compiler makes it a vector comparison.
+        if block.iter().map(|b| u8::from(b.wrapping_sub(b'0') < 10)).sum::<u8>() > 0 {
+            for (at, byte) in (base..).zip(block) {
+                if byte.is_ascii_digit() && !glued {
+                    return Some(at);
+                }
+                glued = byte.is_ascii_alphanumeric();
+            }
+        }
+        glued = block.last().is_some_and(u8::is_ascii_alphanumeric);
+        base += block.len();
+    }
+    None
+}
+
+fn parse(text: &str, at: usize, _joined: &str, ended: bool) -> Parsed {
+    let bytes = text.as_bytes().get(at..).unwrap_or_default();
+    let bytes = bytes.get(..LONGEST.min(bytes.len())).unwrap_or_default();
+    let count = |from: usize| bytes.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut end = count(0);
+    let mut written = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned();
+    let (mut groups, mut separator): (usize, &[u8]) = (1, &[]);
+    if end > GROUP {
+        return Parsed::Not;
+    }
+    loop {
+        let rest = bytes.get(end..).unwrap_or_default();
+        let len = rest.iter().take_while(|b| is_separator(**b)).take(SEPARATOR + 1).count();
+        let found = rest.get(..len).unwrap_or_default();
+        let digits = count(end + len);
+        if !ended
+            && end + len + digits == bytes.len()
+            && bytes.len() < LONGEST
+            && (groups == 1 || separator.starts_with(found) || found == separator)
+        {
+            return Parsed::MayBe;
+        }
+        if len == 0 || len > SEPARATOR || digits == 0 || digits > GROUP || (groups > 1 && found != separator) {
+            break;
+        }
+        separator = found;
+        written.push('-');
+        written.push_str(&String::from_utf8_lossy(bytes.get(end + len..end + len + digits).unwrap_or_default()));
+        groups += 1;
+        end += len + digits;
+    }
+    let digits = written.bytes().filter(u8::is_ascii_digit).count();
+    let expected = separator.len() == 1 && separator.iter().all(|b| b" ._/-".contains(b));
+    let sizes: Vec<usize> = written.split('-').map(str::len).collect();
+    // Lists of small numbers, codes, times; the one number with a group of two is a social security number.
+    let small = sizes.iter().any(|size| *size < SMALL) && sizes != [3, 2, 4];
+    if groups < GROUPS || !DIGITS.contains(&digits) || expected || small {
+        return Parsed::Not;
+    }
+    Parsed::Is(Escape { codec: "digit-groups", lead: 0, len: end, means: Means::Text(written) })
+}
+
+/// Lists and tables are written with commas, semicolons and tabs; times and addresses with colons.
+fn is_separator(byte: u8) -> bool {
+    (byte.is_ascii_punctuation() || byte == b' ' || !byte.is_ascii()) && !b",;=\"'`([{}])<>%$".contains(&byte)
+}
