@@ -11,6 +11,7 @@ mod hash;
 mod lint;
 mod load;
 pub(crate) mod numeral;
+pub(crate) mod phrase;
 mod schema;
 mod selftest;
 pub(crate) mod shape;
@@ -75,6 +76,8 @@ pub(crate) struct Matcher {
     /// `regex` does, and at some more. `None`: the pattern has no such boundary.
     pub(crate) sieve: Option<meta::Regex>,
     pub(crate) hir: Hir,
+    /// In place of the pattern: word classes that stand together.
+    pub(crate) phrase: Option<phrase::Phrase>,
     pub(crate) prefilter: Prefilter,
     /// The rule's keywords as the prefilter looks for them; ASCII in lower case.
     pub(crate) keywords: Vec<String>,

@@ -209,6 +209,12 @@ impl Pass<'_> {
             Place::Within(start, end) => (text.floor_char_boundary(start).max(first), end, Anchored::No),
         };
         let end = text.ceil_char_boundary(end);
+        if let Some(phrase) = &matcher.phrase {
+            if let Some(span) = phrase.find(text, text.ceil_char_boundary(at), end) {
+                self.accept(index, span, span, Judged { confidence, context: false });
+            }
+            return;
+        }
         while at < end {
             let found = match anchored {
                 Anchored::No => self.next(matcher, at..end),

@@ -203,7 +203,10 @@ fn in_words(rule: &Rule, out: &mut Output) {
     if let Some(reason) = &spec.always {
         out.line(format_args!("  looks everywhere: {reason}"));
     }
-    out.line(format_args!("  pattern: {}", spec.regex));
+    match spec.phrase.as_slice() {
+        [] => out.line(format_args!("  pattern: {}", spec.regex)),
+        classes => out.line(format_args!("  phrase:  {}", classes.join(" + "))),
+    }
     if let Some(name) = &spec.validator {
         out.line(format_args!("  then checks `{name}`: {}", validate::describe(name).unwrap_or("")));
     }

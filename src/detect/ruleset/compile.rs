@@ -10,6 +10,7 @@ use regex_syntax::hir::{Hir, HirKind};
 use super::errors::{Lines, Reporter, RulesetError};
 use super::load::Sourced;
 use super::numeral::Numeral;
+use super::phrase::{self, MOST_GAP, MOST_UNLESS, Phrase};
 use super::schema::RuleSpec;
 use super::shape;
 use super::{Matcher, Prefilter, Rule};
@@ -136,7 +137,8 @@ fn check_numbers(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
 
 fn check_lists(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
     let prefilters = [!spec.keywords.is_empty(), spec.digits.is_some(), spec.always.is_some()];
-    if prefilters.iter().filter(|given| **given).count() != 1 {
+    let phrase = !spec.phrase.is_empty();
+    if prefilters.iter().filter(|given| **given).count() != usize::from(!phrase) {
         reporter.report(
             "has not exactly one of `keywords`, `digits`, `always`",
             "name words that every match contains, or its least number of digits, or say why neither is possible",
@@ -163,7 +165,63 @@ pub(super) fn is_injection(spec: &RuleSpec) -> bool {
     spec.kind.starts_with(INJECTION)
 }
 
+/// The matcher of a rule that is a phrase.
+fn phrase(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
+    let missing = spec.phrase.iter().chain(spec.unless.keys()).filter(|name| !spec.classes.contains_key(*name));
+    for name in missing.clone() {
+        reporter.report(format!("the class `{name}` does not exist"), "write `[class.NAME]` in the same file");
+    }
+    if missing.count() > 0 {
+        return None;
+    }
+    let far = spec.gap.is_some_and(|gap| gap > MOST_GAP) || spec.unless.values().any(|reach| *reach > MOST_UNLESS);
+    if !is_injection(spec) || !spec.regex.is_empty() || spec.phrase.len() < 2 || far {
+        let mend = format!(
+            "give two classes or more, no `regex`, `gap` up to {MOST_GAP}, `unless` up to {MOST_UNLESS}; phrases are for `injection.*`"
+        );
+        reporter.report_at("phrase", "is no phrase", mend);
+        return None;
+    }
+    let phrase = match Phrase::new(spec) {
+        Ok(phrase) => phrase,
+        Err(e) => {
+            reporter.report_at("phrase", format!("the words are too many: {e}"), "use fewer");
+            return None;
+        }
+    };
+    let reach = phrase.reach();
+    let around = shape::Around { lead: reach, trail: reach, starts: false };
+    let class = |at: usize| {
+        let words = spec.phrase.get(at).and_then(|name| spec.classes.get(name));
+        words.map(|words| phrase::keywords(words).iter().flat_map(|k| spellings(k)).collect()).unwrap_or_default()
+    };
+    let hir = Hir::fail();
+    Some(Matcher {
+        must_be_near: Box::default(),
+        keywords: class(0),
+        also: if spec.phrase.len() > 2 { class(1) } else { Vec::new() },
+        around_also: around,
+        prefilter: Prefilter::Keywords(around),
+        injection: true,
+        longest: reach,
+        secret: None,
+        least_digits: 0,
+        validator: None,
+        entropy: None,
+        context: None,
+        context_required: false,
+        confidence: spec.confidence,
+        regex: meta::Builder::new().build_from_hir(&hir).ok()?,
+        sieve: None,
+        hir,
+        phrase: Some(phrase),
+    })
+}
+
 fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
+    if !spec.phrase.is_empty() {
+        return phrase(spec, reporter);
+    }
     if spec.regex.len() > MAX_PATTERN_BYTES {
         reporter.report(
             format!("the regex has {} bytes, more than the {MAX_PATTERN_BYTES} allowed", spec.regex.len()),
@@ -246,6 +304,7 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         regex,
         sieve,
         hir,
+        phrase: None,
     })
 }
 
@@ -301,7 +360,7 @@ fn is_whole(hir: &Hir) -> bool {
 }
 
 /// The automaton ignores the case of ASCII letters only; other scripts get their usual spellings.
-fn spellings(keyword: &str) -> Vec<String> {
+pub(super) fn spellings(keyword: &str) -> Vec<String> {
     if keyword.is_ascii() {
         return vec![keyword.to_ascii_lowercase()];
     }

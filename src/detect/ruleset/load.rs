@@ -1,14 +1,17 @@
 //! From files to specs of rules and allow-list entries: reading, the top of the TOML, every unknown key, and the lines where
 //! everything stands.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::allow::{self, AllowSpec};
 use super::errors::{Lines, Reporter, RulesetError};
+use super::phrase;
 use super::schema::{KEYS, RuleSpec};
 
 /// LIMIT: bytes of one ruleset file; the shipped ones have a few dozen KiB.
@@ -98,6 +101,8 @@ pub(super) fn parse(file: &str, text: &str, loaded: &mut Loaded, errors: &mut Ve
         return;
     }
     let mut any = false;
+    let first = loaded.rules.len();
+    let mut classes = phrase::Classes::new();
     for (key, value) in document.into_inner() {
         match key.get_ref().as_ref() {
             "rule" => {
@@ -108,13 +113,28 @@ pub(super) fn parse(file: &str, text: &str, loaded: &mut Loaded, errors: &mut Ve
                 any = true;
                 Tables { file, places: &places, keys: &allow::KEYS, errors }.parse("allow", value, &mut loaded.allows);
             }
+            "class" => {
+                let lines = Lines { table: Some(places.line(key.span().start)), keys: Vec::new() };
+                match BTreeMap::<String, BTreeMap<String, Vec<String>>>::deserialize(ValueDeserializer::from(value)) {
+                    Ok(found) => {
+                        classes = found.into_iter().map(|(n, l)| (n, l.into_values().flatten().collect())).collect();
+                    }
+                    Err(e) => Reporter { file, rule: String::new(), lines: &lines, errors }
+                        .report(e.message().to_owned(), "write `[class.NAME]` with a list of words for each language"),
+                }
+            }
             unknown => {
                 let lines = Lines { table: Some(places.line(key.span().start)), keys: Vec::new() };
                 let mut reporter = Reporter { file, rule: String::new(), lines: &lines, errors };
-                let mend = "a ruleset file holds `[[rule]]` and `[[allow]]` tables only";
+                let mend = "a ruleset file holds `[[rule]]`, `[[allow]]` and `[class.NAME]` tables only";
                 reporter.report(format!("unknown key `{unknown}`"), mend);
             }
         }
+    }
+    for rule in loaded.rules.iter_mut().skip(first) {
+        let named = rule.spec.phrase.iter().chain(rule.spec.unless.keys());
+        rule.spec.classes =
+            named.filter_map(|name| classes.get_key_value(name)).map(|(n, w)| (n.clone(), w.clone())).collect();
     }
     if !any {
         let mut reporter = Reporter { file, rule: String::new(), lines: &Lines::default(), errors };

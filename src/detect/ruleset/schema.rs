@@ -1,5 +1,7 @@
 //! A rule as its file says it. Nothing here is checked beyond types; `compile` does that.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// One `[[rule]]` of a ruleset file.
@@ -27,7 +29,21 @@ pub struct RuleSpec {
     /// Why the rule can do without a prefilter.
     #[serde(default)]
     pub always: Option<String>,
+    /// `injection.*` only, in place of `regex`: word classes (`[class.NAME]`) that stand together in one sentence, in any order. The
+    /// first one's words are the prefilter; of three or more classes the second one's too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phrase: Vec<String>,
+    /// Beside `phrase`: characters between two of its words, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<usize>,
+    /// Beside `phrase`: classes that excuse it when one of their words stands at most so many characters before it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unless: BTreeMap<String, usize>,
+    /// The words of the classes that the rule names, from its file.
+    #[serde(default, skip_deserializing, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<String, Vec<String>>,
     /// The pattern, in the syntax of the `regex` crate, for the folded view. A group `secret` is the finding's span.
+    #[serde(default)]
     pub regex: String,
     /// Name of a validator in `detect::validate`.
     #[serde(default)]
@@ -59,7 +75,7 @@ pub struct RuleSpec {
 }
 
 /// The keys of a rule, for reporting all unknown ones at once.
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 21] = [
     "id",
     "kind",
     "word",
@@ -69,6 +85,9 @@ pub(super) const KEYS: [&str; 18] = [
     "digits",
     "always",
     "regex",
+    "phrase",
+    "gap",
+    "unless",
     "validator",
     "entropy",
     "context",

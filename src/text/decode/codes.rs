@@ -36,7 +36,13 @@ pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
     let mut at = from;
     while let Some(start) = next_word(bytes, at) {
         let mut reached = start + 1;
+        let len = word_end(bytes, start) - start;
         for style in STYLES {
+            let prefixed = style.radix == 16 && len == 4;
+            let cut = !task.ended && start + len == bytes.len() && len < style.most;
+            if !((style.least..=style.most).contains(&len) || prefixed || cut) {
+                continue;
+            }
             let list = List::read(task, start, style);
             let open = !task.ended && list.reaches_end && !list.is_cut;
             if open && list.codes.len() < NO_NUMBER {
@@ -60,7 +66,7 @@ pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
         if reached == usize::MAX {
             return start;
         }
-        at = reached.max(word_end(bytes, start));
+        at = reached.max(start + len);
     }
     bytes.len()
 }

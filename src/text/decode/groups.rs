@@ -53,41 +53,40 @@ fn parse(text: &str, at: usize, _joined: &str, ended: bool) -> Parsed {
     let bytes = bytes.get(..LONGEST.min(bytes.len())).unwrap_or_default();
     let count = |from: usize| bytes.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
     let mut end = count(0);
-    let mut written = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned();
-    let (mut groups, mut separator): (usize, &[u8]) = (1, &[]);
     if end > GROUP {
         return Parsed::Not;
     }
+    let first = end;
+    // Nothing is written down before there is a second group.
+    let mut others: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut separator: &[u8] = &[];
     loop {
         let rest = bytes.get(end..).unwrap_or_default();
         let len = rest.iter().take_while(|b| is_separator(**b)).take(SEPARATOR + 1).count();
         let found = rest.get(..len).unwrap_or_default();
         let digits = count(end + len);
-        if !ended
-            && end + len + digits == bytes.len()
-            && bytes.len() < LONGEST
-            && (groups == 1 || separator.starts_with(found) || found == separator)
-        {
+        let goes_on = others.is_empty() || separator.starts_with(found) || found == separator;
+        if !ended && end + len + digits == bytes.len() && bytes.len() < LONGEST && goes_on {
             return Parsed::MayBe;
         }
-        if len == 0 || len > SEPARATOR || digits == 0 || digits > GROUP || (groups > 1 && found != separator) {
+        let other = !others.is_empty() && found != separator;
+        if len == 0 || len > SEPARATOR || digits == 0 || digits > GROUP || other {
             break;
         }
         separator = found;
-        written.push('-');
-        written.push_str(&String::from_utf8_lossy(bytes.get(end + len..end + len + digits).unwrap_or_default()));
-        groups += 1;
+        others.push(end + len..end + len + digits);
         end += len + digits;
     }
-    let digits = written.bytes().filter(u8::is_ascii_digit).count();
+    let sizes: Vec<usize> = [first].into_iter().chain(others.iter().map(|g| g.len())).collect();
     let expected = separator.len() == 1 && separator.iter().all(|b| b" ._/-".contains(b));
-    let sizes: Vec<usize> = written.split('-').map(str::len).collect();
     // Lists of small numbers, codes, times; the one number with a group of two is a social security number.
     let small = sizes.iter().any(|size| *size < SMALL) && sizes != [3, 2, 4];
-    if groups < GROUPS || !DIGITS.contains(&digits) || expected || small {
+    if sizes.len() < GROUPS || !DIGITS.contains(&sizes.iter().sum()) || expected || small {
         return Parsed::Not;
     }
-    Parsed::Is(Escape { codec: "digit-groups", lead: 0, len: end, means: Means::Text(written) })
+    let groups = std::iter::once(0..first).chain(others).map(|g| bytes.get(g).unwrap_or_default());
+    let written: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    Parsed::Is(Escape { codec: "digit-groups", lead: 0, len: end, means: Means::Text(written.join("-")) })
 }
 
 /// Lists and tables are written with commas, semicolons and tabs; times and addresses with colons.

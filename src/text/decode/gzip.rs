@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::runs::{base64, is_code, run_end};
+use super::runs::{base64, is_code, is_open, run_end, runs};
 use super::{Reading, Readings, Task, is_printable};
 use crate::text::TextSpan;
 use crate::text::view::{Builder, Origin};
@@ -13,49 +13,31 @@ const BEGINNINGS: [&[u8]; 17] = [
     b"eNp", b"eNq", b"eNr",
 ];
 
+/// The shortest run that may be one: an empty text has as many.
+const SHORTEST: usize = 11;
+
 /// See [`super::Codec`]. The whole run is held until its end: nothing in it can be edited in part.
 pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
     let bytes = task.bytes();
-    let mut after = from;
-    while let Some(at) = mark(bytes, after) {
-        let end = run_end(bytes, at);
-        after = end;
-        let last = bytes.len() == end
-            || (bytes.len() - end < 3 && bytes.get(end..).unwrap_or_default().iter().all(|b| b"\r\n=".contains(b)));
-        if last && !task.ended && end - at <= task.limits.gzip {
+    for (at, end) in runs(bytes, from, SHORTEST, is_code, run_end) {
+        // What is left of a run that has been looked at.
+        if at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|b| is_code(*b)) {
+            continue;
+        }
+        let run = bytes.get(at..end.min(at + task.limits.gzip)).unwrap_or_default();
+        let open = !task.ended && is_open(bytes, end) && end - at <= task.limits.gzip;
+        let begins = BEGINNINGS.iter().any(|code| run.starts_with(code) || (open && code.starts_with(run)));
+        if begins && open {
             out.hold(task, at);
             return at;
         }
-        let run = bytes.get(at..end.min(at + task.limits.gzip)).unwrap_or_default();
-        if let Some(text) = base64(run).and_then(|packed| inflate(&packed, task.limits.inflated)) {
+        if begins && let Some(text) = base64(run).and_then(|packed| inflate(&packed, task.limits.inflated)) {
             let mut builder = Builder::with_capacity(text.len());
             builder.replace(&text, task.view.to_raw(TextSpan::new(at, end)));
             out.views.push(Reading { view: builder.finish(Origin::Decoded("gzip")), open: false, sure: true });
         }
     }
-    // A beginning that the text's end has cut.
-    let last = after.max(bytes.len().saturating_sub(3))..bytes.len();
-    let mut cut = last.filter(|at| !is_glued(bytes, *at) && begins(bytes, *at, |code, rest| code.starts_with(rest)));
-    match cut.next().filter(|_| !task.ended) {
-        Some(cut) => {
-            out.hold(task, cut);
-            cut
-        }
-        None => bytes.len(),
-    }
-}
-
-fn is_glued(bytes: &[u8], at: usize) -> bool {
-    at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|b| is_code(*b))
-}
-
-fn begins(bytes: &[u8], at: usize, test: impl Fn(&[u8], &[u8]) -> bool) -> bool {
-    bytes.get(at..).is_some_and(|rest| BEGINNINGS.iter().any(|code| test(code, rest)))
-}
-
-fn mark(bytes: &[u8], from: usize) -> Option<usize> {
-    let found = |at: &usize| begins(bytes, *at, |code, rest| rest.starts_with(code)) && !is_glued(bytes, *at);
-    memchr::memchr2_iter(b'H', b'e', bytes.get(from..)?).map(|at| from + at).find(found)
+    bytes.len()
 }
 
 /// What `packed` unpacks to, as far as it goes and up to `most` bytes, if it is text.

@@ -39,33 +39,51 @@ const HEX: Radix = Radix { name: "hex", bits: 4, value: value16, shifts: 2 };
 /// See [`super::Codec`].
 pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
     let bytes = task.bytes();
-    let mut done = from;
-    // Every run has a byte at a multiple of its least length.
-    let mut probe = from + SHORTEST_RUN - 1;
-    loop {
-        // The text's last byte shows a run that has just begun.
-        let last = probe >= bytes.len();
-        let at = probe.min(bytes.len().saturating_sub(1));
-        if at >= done && bytes.get(at).is_some_and(|b| is_code(*b)) {
-            let back = bytes.get(done..at).unwrap_or_default().iter().rev().take_while(|&&b| is_code(b)).count();
-            let (start, end) = (at - back, run_end(bytes, at));
-            done = end;
-            if !task.ended && is_open(bytes, end) {
-                return read_run(task, start, end, true, out);
-            }
-            if end - start >= SHORTEST_RUN {
-                read_run(task, start, end, false, out);
-            }
+    for (start, end) in runs(bytes, from, SHORTEST_RUN, is_code, run_end) {
+        if !task.ended && is_open(bytes, end) {
+            return read_run(task, start, end, true, out);
         }
-        if last {
-            return bytes.len();
+        if end - start >= SHORTEST_RUN {
+            read_run(task, start, end, false, out);
         }
-        probe = (at + SHORTEST_RUN).max(done + SHORTEST_RUN - 1);
     }
+    bytes.len()
+}
+
+/// The runs of bytes that are `of` a kind: all of at least `least` bytes, some shorter ones, and the one that the text ends with. `end`
+/// says where the run ends that has the byte at an offset.
+pub(super) fn runs(
+    bytes: &[u8],
+    from: usize,
+    least: usize,
+    of: fn(u8) -> bool,
+    end: fn(&[u8], usize) -> usize,
+) -> impl Iterator<Item = (usize, usize)> {
+    let mut done = from;
+    // Every run that is long enough has a byte at a multiple of its least length.
+    let mut probe = from + least - 1;
+    std::iter::from_fn(move || {
+        while done < bytes.len() {
+            let at = probe.min(bytes.len() - 1);
+            let last = probe >= bytes.len();
+            if at >= done && bytes.get(at).is_some_and(|b| of(*b)) {
+                let back = bytes.get(done..at).unwrap_or_default().iter().rev().take_while(|b| of(**b)).count();
+                done = end(bytes, at);
+                probe = (at + least).max(done + least - 1);
+                return Some((at - back, done));
+            }
+            if last {
+                break;
+            }
+            probe += least;
+        }
+        done = bytes.len();
+        None
+    })
 }
 
 /// True if the run may go on: padding closes one, but a line end may not.
-fn is_open(bytes: &[u8], end: usize) -> bool {
+pub(super) fn is_open(bytes: &[u8], end: usize) -> bool {
     let (run, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
     match rest {
         [] => !run.ends_with(&PADDING),

@@ -3,6 +3,7 @@
 //! Groups of five characters are four bytes. Where a run begins in step is not known (quotation marks and brackets are characters of
 //! Ascii85), so each of five shifts is tried; the first character alone shows at a glance whether a group can hold text.
 
+use super::runs::runs;
 use super::{Reading, Readings, Task, is_printable};
 use crate::text::TextSpan;
 use crate::text::view::{Builder, Origin};
@@ -33,22 +34,18 @@ const NAMES: [&str; 2] = ["ascii85", "base85"];
 /// See [`super::Codec`].
 pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
     let bytes = task.bytes();
-    let mut at = from;
-    loop {
-        let start = at + bytes.get(at..).unwrap_or_default().iter().take_while(|b| !is_sign(**b)).count();
-        let len = bytes.get(start..).unwrap_or_default().iter().take_while(|b| is_sign(**b)).count();
-        if len == 0 {
-            return bytes.len();
+    for (start, end) in runs(bytes, from, SHORTEST_GROUPS * 5, is_sign, word_end) {
+        let open = !task.ended && end == bytes.len();
+        if !open && end - start < SHORTEST_GROUPS * 5 {
+            continue;
         }
-        let open = !task.ended && start + len == bytes.len();
         let mut piece = start;
         loop {
-            let end = (start + len).min(piece + task.limits.stretch);
-            let last = end == start + len;
+            let cut = end.min(piece + task.limits.stretch);
             for alphabet in 0..VALUES.len() {
-                read_run(task, TextSpan::new(piece, end), alphabet, open && last, out);
+                read_run(task, TextSpan::new(piece, cut), alphabet, open && cut == end, out);
             }
-            if last {
+            if cut == end {
                 break;
             }
             piece += task.limits.stretch / 4 * 3;
@@ -56,8 +53,12 @@ pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
         if open {
             return piece;
         }
-        at = start + len;
     }
+    bytes.len()
+}
+
+fn word_end(bytes: &[u8], at: usize) -> usize {
+    at + bytes.get(at..).unwrap_or_default().iter().take_while(|b| is_sign(**b)).count()
 }
 
 fn is_sign(byte: u8) -> bool {
