@@ -39,7 +39,7 @@ pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
         let len = word_end(bytes, start) - start;
         for style in STYLES {
             let prefixed = style.radix == 16 && len == 4;
-            let cut = !task.ended && start + len == bytes.len() && len < style.most;
+            let cut = !task.ended && start + len == bytes.len() && len < style.most.max(4);
             if !((style.least..=style.most).contains(&len) || prefixed || cut) {
                 continue;
             }

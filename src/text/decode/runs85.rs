@@ -11,6 +11,9 @@ use crate::text::view::{Builder, Origin};
 /// LIMIT: decoded bytes of the shortest view, and its groups; fewer come about by chance.
 const SHORTEST_GROUPS: usize = 3;
 
+/// Two groups and the beginning of a third.
+const SHORTEST_RUN: usize = 12;
+
 /// The alphabet of RFC 1924 in order of value.
 const RFC1924: &[u8; 85] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
 
@@ -34,9 +37,9 @@ const NAMES: [&str; 2] = ["ascii85", "base85"];
 /// See [`super::Codec`].
 pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
     let bytes = task.bytes();
-    for (start, end) in runs(bytes, from, SHORTEST_GROUPS * 5, is_sign, word_end) {
+    for (start, end) in runs(bytes, from, SHORTEST_RUN, is_sign, word_end) {
         let open = !task.ended && end == bytes.len();
-        if !open && end - start < SHORTEST_GROUPS * 5 {
+        if !open && end - start < SHORTEST_RUN {
             continue;
         }
         let mut piece = start;
