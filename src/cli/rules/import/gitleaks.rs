@@ -134,6 +134,10 @@ fn rule(id: &str, theirs: &TheirRule) -> Result<(RuleSpec, Vec<String>), String>
         theirs.keywords.iter().filter(|word| word.is_ascii() && !word.trim().is_empty()).cloned().collect();
     let always = keywords.is_empty().then(|| "the rule that this one was imported from names no keyword".to_owned());
     let mut spec = RuleSpec {
+        phrase: Vec::new(),
+        gap: None,
+        unless: std::collections::BTreeMap::new(),
+        classes: std::collections::BTreeMap::new(),
         id: id.to_owned(),
         kind: format!("secret.{}", id.replace('-', "_")),
         word: Some("SECRET".to_owned()),
