@@ -20,6 +20,8 @@ pub(super) use filler::{repeats, says_none};
 const RANDOM: f32 = 4.7;
 /// The same where nothing but the value speaks for a credential.
 const VERY_RANDOM: f32 = 5.0;
+/// So many signs no text has, and no identifier.
+const MANY_SIGNS: usize = 4;
 /// Decimal numbers this long are no timestamps, counters or phone numbers.
 const LONG_NUMBER: usize = 15;
 
@@ -48,7 +50,7 @@ pub(super) fn credential(candidate: &Candidate<'_>) -> Outcome {
         // `IDENTIFIED BY 'x'`, `-Password "x"`.
         (Sort::Password, Link::Beside) if name.quoted => password(&value, &name),
         (_, Link::Beside) => beside(&value),
-        (_, Link::Listed) if !name.quoted || value.len < 12 || value.cost < RANDOM => 0,
+        (_, Link::Listed) if !name.quoted || value.len < 12 || (value.cost < RANDOM && value.signs < MANY_SIGNS) => 0,
         (Sort::Password, _) => password(&value, &name),
         (Sort::Secret, _) => secret(&value),
         (Sort::Key, _) => key(&value, &name),
@@ -100,7 +102,7 @@ fn secret(value: &Value<'_>) -> u8 {
         Form::Digits | Form::Letters => 0,
         Form::Mixed if value.letters() == 0 => 0,
         Form::Mixed if value.digits == 0 && value.cost < VERY_RANDOM => 0,
-        Form::Mixed if value.is_identifier() && !random => 0,
+        Form::Mixed if (value.is_identifier() && !random) || value.is_spelt() => 0,
         Form::Mixed if value.len >= 20 && random => 84,
         Form::Mixed if value.len >= 14 && (random || value.digits >= 3) => 74,
         Form::Mixed if value.len >= 10 && random => 64,

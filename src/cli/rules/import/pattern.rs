@@ -22,12 +22,43 @@ pub(super) struct Bounded {
 /// # Errors
 /// What does not parse.
 pub(super) fn bounded(regex: &str, secret: u32, bound: u32) -> Result<Bounded, String> {
-    let mut ast = Parser::new().parse(regex).map_err(|e| format!("the pattern does not parse here: {}", e.kind()))?;
+    let mut ast =
+        Parser::new().parse(&braces(regex)).map_err(|e| format!("the pattern does not parse here: {}", e.kind()))?;
     let mut rewrite = Rewrite { secret: secret.max(1), bound, cut: false };
     rewrite.walk(&mut ast);
     let mut out = String::new();
     Printer::new().print(&ast, &mut out).map_err(|e| e.to_string())?;
     Ok(Bounded { regex: out, cut: rewrite.cut })
+}
+
+/// Go takes a brace that opens no repetition (`\${HOME}`, `({\d+})`) for itself; here it must be escaped.
+fn braces(regex: &str) -> String {
+    let mut out = String::with_capacity(regex.len());
+    let (mut escaped, mut class, mut repeatable) = (false, false, false);
+    for (at, c) in regex.char_indices() {
+        let rest = regex.get(at..).unwrap_or_default();
+        let counts = rest.split_once('}').is_some_and(|(counts, _)| {
+            let digits = counts.get(1..).unwrap_or_default();
+            digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b',')
+        });
+        // Braces of `\x{…}` and `\p{…}` stand behind their letter.
+        let named =
+            ["\\x", "\\p", "\\P"].iter().any(|escape| regex.get(..at).is_some_and(|head| head.ends_with(escape)));
+        let meant = escaped || class || named || (counts && repeatable);
+        if c == '{' && !meant {
+            out.push('\\');
+        }
+        out.push(c);
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '[' => class = true,
+            ']' => class = false,
+            _ => {}
+        }
+        repeatable = escaped || !matches!(c, '(' | '|');
+    }
+    out
 }
 
 struct Rewrite {
@@ -148,6 +179,8 @@ mod tests {
             (r"\<b\>", 0, "<b>"),
             (r"\S", 0, r"[^\t\n\f\r ]"),
             (r"b{20,}", 0, r"b{20,20}"),
+            (r"^\${(?:A|{\d})}$", 1, r"^\$\{(?:A|\{[0-9]})}$"),
+            (r"\x{41}[{]a{2}", 1, r"\x{41}[{]a{2}"),
         ] {
             assert_eq!(bounded(theirs, secret, 9).unwrap().regex, ours);
         }

@@ -74,7 +74,7 @@ const ABOUT: &str = "\
     message title description help reset forgot change changed required valid invalid enabled disabled version index idx \
     var ref arn endpoint kind status state usage strategy generator encoder validator rotation at date created updated \
     removed hash hashed digest checksum fingerprint env selector schema scope scopes source issuer audience time mode \
-    method handler callback helper factory builder service request response test tests exception bits sale ring stream \
+    method handler callback helper factory builder service request response test tests exception bits buffer buf sale ring stream \
     list set map hidden placeholder algo encrypted";
 
 /// Words before the word for a secret that say that the value is a text about it, or a token of a language or a page.

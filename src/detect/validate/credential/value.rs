@@ -40,6 +40,9 @@ const CHANGE: f32 = 6.0;
 /// What a sign costs: it may stand anywhere.
 const SIGN: f32 = 3.0;
 
+/// Letters of the shortest run that counts as a word.
+const WORD: usize = 3;
+
 /// The form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -112,6 +115,30 @@ impl<'a> Value<'a> {
             let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
             part.len() <= 2 || (part.len() - letters.len() <= 2 && letters.bytes().all(|b| b.is_ascii_alphabetic()))
         }) && self.text.contains(['_', '-', '.', '/', ':'])
+    }
+
+    /// Most of its letters stand in words, whatever digits and humps lie between: `EcPrivateKeyRfc5915Der`.
+    pub(super) fn is_spelt(&self) -> bool {
+        let bytes = self.text.as_bytes();
+        let (mut spelt, mut start) = (0, 0);
+        for at in 1..=bytes.len() {
+            let edge = match (bytes.get(at - 1), bytes.get(at)) {
+                (Some(a), Some(b)) => {
+                    !b.is_ascii_alphabetic()
+                        || !a.is_ascii_alphabetic()
+                        || (a.is_ascii_lowercase() && b.is_ascii_uppercase())
+                }
+                _ => true,
+            };
+            if edge {
+                let run = bytes.get(start..at).unwrap_or_default();
+                if run.len() >= WORD && run.iter().all(u8::is_ascii_alphabetic) && cost(run) < super::RANDOM {
+                    spelt += run.len();
+                }
+                start = at;
+            }
+        }
+        spelt * 3 >= self.letters() * 2 && self.digits * 2 < self.letters()
     }
 
     /// Letters with signs behind them: a word that somebody shouts.
@@ -193,6 +220,16 @@ mod tests {
         }
         for random in ["q9Zf2LmX7rTb4KwD", "lzqk3jmcvbtp8s6w", "iyfmob6xjrfmit67", "eIdWHQqRfFmvP5LDDhIGxPUzi7I27"] {
             assert!(Value::of(random).cost >= 4.7, "{random}");
+        }
+    }
+
+    #[test]
+    fn identifiers_with_numbers_are_spelt() {
+        for text in ["EcPrivateKeyRfc5915Der", "Curve25519SeedBin", "Base64Decoder2"] {
+            assert!(Value::of(text).is_spelt(), "{text}");
+        }
+        for text in ["q9Zf2LmX7rTb4KwD", "eIdWHQqRfFmvP5LDDhIGxPUzi7I27", "lzqk3jmcvbtp8s6w"] {
+            assert!(!Value::of(text).is_spelt(), "{text}");
         }
     }
 
