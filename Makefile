@@ -36,8 +36,10 @@ test-rust: build ## Only the Rust tests
 test-sdk: build $(VENV)/.installed ## Only the official SDKs against the running program (ARGS go to pytest)
 	@$(PYTEST) -c tests/sdk/pytest.ini tests/sdk $(ARGS)
 
-test-kill: build ## Only the kill -9 rounds (SIDEWALL_KILL_ROUNDS=100 for the long run)
+test-kill: build ## Only kill -9, failing disks and canaries (SIDEWALL_KILL_ROUNDS, SIDEWALL_EIO_POSITIONS, SIDEWALL_CANARIES: the long run)
 	@$(PYTHON) tests/kill/kill_rounds.py
+	@$(PYTHON) tests/kill/faults.py
+	@$(PYTHON) tests/kill/canary.py
 
 lint: ## Format check, clippy, and cargo-deny where it is installed
 	@$(CARGO) fetch --locked --quiet

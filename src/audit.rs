@@ -18,6 +18,7 @@ pub mod header;
 pub mod log;
 pub mod merkle;
 pub mod note;
+pub mod proof;
 mod queue;
 mod ratchet;
 pub mod read;

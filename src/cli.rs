@@ -18,6 +18,7 @@ pub mod output;
 mod place;
 mod policy;
 mod provider;
+mod replay;
 mod rules;
 mod serve;
 

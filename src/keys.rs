@@ -7,13 +7,16 @@
 pub mod algorithm;
 pub mod directory;
 pub mod file;
+pub mod keyring;
 pub mod pair;
 pub mod random;
 pub mod recipients;
+pub mod store;
 pub mod tombstone;
 
 pub use algorithm::Algorithm;
 pub use directory::Directory;
 pub use file::{KeyError, KeyFile, file_stem, read_private, write_pair};
+pub use keyring::{Keyring, Opener};
 pub use pair::{PrivateKey, PublicKey, SealError, Sealed, generate};
 pub use recipients::Recipients;

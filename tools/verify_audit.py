@@ -257,7 +257,7 @@ def judge_anchors(anchors, trusted, segments, problems):
         for note in notes(text):
             try:
                 note = Note(note)
-                if not note.signed_by(trusted):
+                if not trusted or not note.signed_by(trusted):
                     continue
                 known, number = True, int(note.origin.rsplit("/")[-1])
             except (Bad, ValueError):

@@ -15,6 +15,8 @@ pub const MAX_RECORD: usize = 64 << 20;
 pub const MAX_BODY: usize = MAX_RECORD + TAG_LEN;
 /// Length of a COMMIT's body in bytes.
 pub const COMMIT_LEN: usize = 8 + 4 + 8 + 8 + 32 + 64;
+/// Length of a COMMIT, header and body, in bytes.
+pub const COMMIT_FRAME_LEN: usize = FRAME_HEADER_LEN + COMMIT_LEN;
 /// Length of a GAP's body in bytes.
 pub const GAP_LEN: usize = 1 + 8 + 8 + 8 + 8 + 32;
 /// Length of a SEAL's body in bytes.

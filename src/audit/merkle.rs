@@ -39,6 +39,65 @@ impl Tree {
     }
 }
 
+/// The hash of a leaf.
+#[must_use]
+pub fn leaf_hash(content: &[u8]) -> [u8; 32] {
+    hash(&[&[0], content])
+}
+
+/// The inclusion proof of one of the leaves, given by their hashes (RFC 6962, section 2.1.1).
+#[must_use]
+pub fn prove(leaves: &[[u8; 32]], index: usize) -> Vec<[u8; 32]> {
+    let mut path = Vec::new();
+    let (mut leaves, mut index) = (leaves, index);
+    while leaves.len() > 1 {
+        let split = leaves.len().next_power_of_two() / 2;
+        let (left, right) = leaves.split_at(split);
+        let sibling = if index < split { right } else { left };
+        path.push(root(sibling));
+        (leaves, index) = if index < split { (left, index) } else { (right, index - split) };
+    }
+    path.reverse();
+    path
+}
+
+/// The root that an inclusion proof leads to (RFC 9162, section 2.1.3.2); `None` if it does not fit the tree's size.
+#[must_use]
+pub fn follow(leaf: [u8; 32], index: u64, size: u64, path: &[[u8; 32]]) -> Option<[u8; 32]> {
+    let (mut at, mut last) = (index, size.checked_sub(1)?);
+    if at > last {
+        return None;
+    }
+    let mut reached = leaf;
+    for sibling in path {
+        if last == 0 {
+            return None;
+        }
+        if at & 1 == 1 || at == last {
+            reached = node(sibling, &reached);
+            while at & 1 == 0 && at != 0 {
+                (at, last) = (at >> 1, last >> 1);
+            }
+        } else {
+            reached = node(&reached, sibling);
+        }
+        (at, last) = (at >> 1, last >> 1);
+    }
+    (last == 0).then_some(reached)
+}
+
+/// The root over leaves given by their hashes.
+fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
+    match leaves {
+        [] => hash(&[]),
+        [leaf] => *leaf,
+        _ => {
+            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+            node(&root(left), &root(right))
+        }
+    }
+}
+
 fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     hash(&[&[1], left, right])
 }
@@ -80,6 +139,22 @@ mod tests {
             let leaf = vec![u8::try_from(size).unwrap(); usize::try_from(size).unwrap()];
             tree.push(&leaf);
             leaves.push(leaf);
+        }
+    }
+
+    #[test]
+    fn proofs_lead_to_the_root_and_to_no_other() {
+        for size in 1..40_usize {
+            let leaves: Vec<[u8; 32]> = (0..size).map(|at| leaf_hash(&[u8::try_from(at).unwrap()])).collect();
+            for index in 0..size {
+                let path = prove(&leaves, index);
+                let reach = |leaf, at: usize| follow(leaf, at as u64, size as u64, &path);
+                assert_eq!(reach(leaves[index], index), Some(root(&leaves)), "{index} of {size}");
+                assert_ne!(reach(leaf_hash(b"other"), index), Some(root(&leaves)));
+                for other in (0..=size).filter(|other| *other != index) {
+                    assert_ne!(reach(leaves[index], other), Some(root(&leaves)), "{index} as {other} of {size}");
+                }
+            }
         }
     }
 

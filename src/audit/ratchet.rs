@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::audit::body::{KeyBody, Stanza};
 use crate::audit::error::AuditError;
 use crate::audit::frame::{FRAME_HEADER_LEN, TAG_LEN};
-use crate::keys::{PrivateKey, PublicKey, SealError, Sealed, random};
+use crate::keys::{Keyring, PublicKey, SealError, Sealed, random};
 
 // Labels, fixed by the format.
 const LABEL_COMMIT: &[u8] = b"sidewall audit v1 commit";
@@ -78,20 +78,42 @@ pub(crate) fn new_data_key(
     Ok((chain, KeyBody { tenant: tenant.to_owned(), commitment, stanzas }))
 }
 
-/// Opens the data key of a KEY frame; `None` if it is not sealed to this key or something was changed.
-pub(crate) fn open_data_key(
-    header_hash: &[u8; 32],
-    number: u32,
-    epoch: u32,
-    body: &KeyBody,
-    key: &PrivateKey,
-) -> Option<Chain> {
-    let stanza = body.stanzas.iter().find(|stanza| stanza.key_id == *key.public().id())?;
-    let (info, aad) = seal_context(header_hash, number, epoch, &body.tenant);
-    let dek = key.open(&info, &aad, &Sealed { enc: stanza.enc.clone(), ct: stanza.ct.clone() }).ok()?;
-    let dek = Zeroizing::new(<[u8; 32]>::try_from(dek.as_slice()).ok()?);
-    let (chain, commitment) = start(&dek).ok()?;
-    (commitment == body.commitment).then_some(chain)
+/// Which data key is meant: header hash, tenant number, epoch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Which<'a> {
+    pub(crate) header_hash: &'a [u8; 32],
+    pub(crate) number: u32,
+    pub(crate) epoch: u32,
+}
+
+/// A data key that agrees with its commitment.
+pub(crate) struct DataKey(Zeroizing<[u8; 32]>);
+
+impl DataKey {
+    /// Opens the data key of a KEY frame, by one of its own stanzas or one of `more` (rewrapped later); `None` if none is sealed to a
+    /// key of the ring, or something was changed.
+    pub(crate) fn open(which: Which<'_>, body: &KeyBody, more: &[Stanza], keys: &Keyring) -> Option<Self> {
+        let (info, aad) = seal_context(which.header_hash, which.number, which.epoch, &body.tenant);
+        body.stanzas.iter().chain(more).find_map(|stanza| {
+            let sealed = Sealed { enc: stanza.enc.clone(), ct: stanza.ct.clone() };
+            let dek = keys.get(&stanza.key_id)?.open(&info, &aad, &sealed).ok()?;
+            let dek = Self(Zeroizing::new(<[u8; 32]>::try_from(dek.as_slice()).ok()?));
+            let (_, commitment) = start(&dek.0).ok()?;
+            (commitment == body.commitment).then_some(dek)
+        })
+    }
+
+    /// The chain that it starts.
+    pub(crate) fn chain(&self) -> Option<Chain> {
+        start(&self.0).ok().map(|(chain, _)| chain)
+    }
+
+    /// Seals it to one more recipient.
+    pub(crate) fn rewrap(&self, which: Which<'_>, tenant: &str, to: &PublicKey) -> Result<Stanza, AuditError> {
+        let (info, aad) = seal_context(which.header_hash, which.number, which.epoch, tenant);
+        let Sealed { enc, ct } = to.seal(&info, &aad, self.0.as_ref())?;
+        Ok(Stanza { kem: to.algorithm().row().kem_id, key_id: *to.id(), enc, ct })
+    }
 }
 
 fn start(dek: &Zeroizing<[u8; 32]>) -> Result<(Chain, [u8; 32]), Unspecified> {
@@ -157,7 +179,26 @@ fn crypto(_: Unspecified) -> AuditError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{Algorithm, generate};
+    use crate::keys::{Algorithm, PrivateKey, generate};
+
+    fn open_data_key(hash: &[u8; 32], number: u32, epoch: u32, body: &KeyBody, key: &PrivateKey) -> Option<Chain> {
+        let which = Which { header_hash: hash, number, epoch };
+        DataKey::open(which, body, &[], &Keyring::from(key.clone()))?.chain()
+    }
+
+    #[test]
+    fn a_rewrapped_key_opens_for_its_new_recipient() {
+        let (tenant, auditor) = (generate(Algorithm::P256).unwrap(), generate(Algorithm::X25519).unwrap());
+        let (_, body) = new_data_key(&[1; 32], 2, 0, "acme", &[Arc::new(tenant.public().clone())]).unwrap();
+        let which = Which { header_hash: &[1; 32], number: 2, epoch: 0 };
+        let dek = DataKey::open(which, &body, &[], &Keyring::from(tenant)).unwrap();
+        let stanza = dek.rewrap(which, "acme", auditor.public()).unwrap();
+        let ring = Keyring::from(auditor);
+        assert!(DataKey::open(which, &body, std::slice::from_ref(&stanza), &ring).is_some());
+        assert!(DataKey::open(which, &body, &[], &ring).is_none());
+        let other = KeyBody { commitment: [7; 32], ..body };
+        assert!(DataKey::open(which, &other, &[stanza], &ring).is_none(), "not the key that was committed to");
+    }
 
     #[test]
     fn the_reader_follows_the_writer_and_nobody_else_does() {

@@ -1,46 +1,80 @@
-//! Reading with a private key: one segment in memory at a time, records in the order in which they were written.
+//! Reading with private keys: one segment in memory at a time, records in the order in which they were written.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::audit::body::KeyBody;
+use crate::audit::body::{KeyBody, Stanza};
 use crate::audit::error::AuditError;
 use crate::audit::folder::entries;
 use crate::audit::frame::{FRAME_HEADER_LEN, Frame, FrameType};
-use crate::audit::log::Receipt;
-use crate::audit::ratchet::{BatchKey, Chain, open_data_key, record_aad};
+use crate::audit::ratchet::{BatchKey, Chain, DataKey, Which, record_aad};
 use crate::audit::record;
+use crate::audit::rewrap::{self, Rewrapped};
 use crate::audit::scan::{self, Batch, Tail};
-use crate::keys::PrivateKey;
+use crate::keys::Keyring;
+use crate::keys::pair::hex;
 
 /// What was and was not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Records given out.
     pub records: u64,
-    /// Records of this key's tenant that did not decrypt: damaged, or written by somebody else.
+    /// Records sealed to these keys that did not decrypt: damaged, or written by somebody else.
     pub unreadable: u64,
     /// Segments with damage (what stands before it was read).
     pub damaged: Vec<String>,
 }
 
-/// Shows every record that `key` opens to `visit` (place and JSON) until it breaks.
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Segment number.
+    pub segment: u64,
+    /// Batch in the segment.
+    pub batch: u64,
+    /// The tenant's number in the segment.
+    pub tenant: u32,
+    /// Number among the tenant's records in the segment.
+    pub sequence: u64,
+}
+
+/// Shows every record that one of `keys` opens to `visit` (place and JSON) until it breaks.
 ///
 /// # Errors
 /// [`AuditError::Open`] if the folder cannot be read. Damage inside files is told in the summary.
 pub fn read(
     dir: &Path,
-    key: &PrivateKey,
-    mut visit: impl FnMut(Receipt, &[u8]) -> ControlFlow<()>,
+    keys: &Keyring,
+    visit: impl FnMut(Place, &[u8]) -> ControlFlow<()>,
+) -> Result<Summary, AuditError> {
+    read_from(dir, keys, 0, visit)
+}
+
+/// As [`read`], from a segment on.
+///
+/// # Errors
+/// As `read`.
+pub fn read_from(
+    dir: &Path,
+    keys: &Keyring,
+    from: u64,
+    mut visit: impl FnMut(Place, &[u8]) -> ControlFlow<()>,
 ) -> Result<Summary, AuditError> {
     let mut summary = Summary::default();
-    for entry in entries(dir)? {
+    let mut rewrapped: HashMap<String, Vec<Stanza>> = HashMap::new();
+    for row in rewrap::load(dir)? {
+        if let Some(stanza) = row.stanza() {
+            rewrapped.entry(row.commitment).or_default().push(stanza);
+        }
+    }
+    for entry in entries(dir)?.into_iter().filter(|entry| entry.number >= from) {
         let Ok((bytes, _)) = entry.read() else {
             summary.damaged.push(entry.name);
             continue;
         };
-        let mut reader = Reader { key, tenants: HashMap::new(), summary: &mut summary, stop: false };
+        let (tenants, summary_here) = (HashMap::new(), &mut summary);
+        let mut reader = Reader { keys, rewrapped: &rewrapped, tenants, summary: summary_here, stop: false };
         let scanned = scan::scan(&bytes, |header, hash, batch| {
             if !reader.stop {
                 reader.batch(header.segment, hash, batch, &mut visit);
@@ -57,9 +91,37 @@ pub fn read(
     Ok(summary)
 }
 
+/// Seals every data key of the log that one of `keys` opens to one more recipient.
+///
+/// # Errors
+/// [`AuditError::Open`] if the folder cannot be read; [`AuditError::Seal`].
+pub fn rewrap_all(dir: &Path, keys: &Keyring, to: &crate::keys::PublicKey) -> Result<Vec<Rewrapped>, AuditError> {
+    let mut rows = Vec::new();
+    let mut failed = None;
+    for entry in entries(dir)? {
+        let (bytes, _) = entry.read().map_err(|error| AuditError::open(&entry.path, error))?;
+        // What the walk cannot reach is told by `verify`; here it only stays as it is.
+        let _ = scan::scan(&bytes, |header, hash, batch| {
+            for frame in batch.frames.iter().filter(|frame| frame.header.kind == FrameType::Key) {
+                let Some(body) = KeyBody::decode(frame.body) else { continue };
+                let (number, epoch) = (frame.header.tenant, frame.header.epoch);
+                let which = Which { header_hash: hash, number, epoch };
+                let Some(dek) = DataKey::open(which, &body, &[], keys) else { continue };
+                match dek.rewrap(which, &body.tenant, to) {
+                    Ok(stanza) => rows.push(Rewrapped::new(header.segment, hash, number, epoch, &body, &stanza)),
+                    Err(error) => failed = Some(error),
+                }
+            }
+        });
+    }
+    failed.map_or(Ok(rows), Err)
+}
+
 struct Reader<'k, 's> {
-    key: &'k PrivateKey,
-    /// Chains of the tenants that the key opens, by number.
+    keys: &'k Keyring,
+    /// By commitment in hexadecimal.
+    rewrapped: &'k HashMap<String, Vec<Stanza>>,
+    /// Chains of the tenants that the keys open, by number.
     tenants: HashMap<u32, Chain>,
     summary: &'s mut Summary,
     stop: bool,
@@ -71,7 +133,7 @@ impl Reader<'_, '_> {
         segment: u64,
         hash: &[u8; 32],
         batch: &Batch<'_>,
-        visit: &mut impl FnMut(Receipt, &[u8]) -> ControlFlow<()>,
+        visit: &mut impl FnMut(Place, &[u8]) -> ControlFlow<()>,
     ) {
         let mut keys: HashMap<u32, BatchKey> = HashMap::new();
         for frame in &batch.frames {
@@ -89,8 +151,9 @@ impl Reader<'_, '_> {
                         self.summary.unreadable += 1;
                         continue;
                     };
-                    let receipt = Receipt { segment, batch: batch.open.number, sequence: frame.header.sequence };
-                    match open(key, hash, batch.open.number, frame, |json| visit(receipt, json)) {
+                    let sequence = frame.header.sequence;
+                    let place = Place { segment, batch: batch.open.number, tenant: number, sequence };
+                    match open(key, hash, batch.open.number, frame, |json| visit(place, json)) {
                         Some(flow) => {
                             self.summary.records += 1;
                             self.stop = flow.is_break();
@@ -112,9 +175,11 @@ impl Reader<'_, '_> {
         let Some(body) = KeyBody::decode(frame.body) else {
             return;
         };
-        if let Some(chain) = open_data_key(hash, number, frame.header.epoch, &body, self.key) {
+        let more = self.rewrapped.get(&hex(&body.commitment)).map_or(&[][..], Vec::as_slice);
+        let which = Which { header_hash: hash, number, epoch: frame.header.epoch };
+        if let Some(chain) = DataKey::open(which, &body, more, self.keys).and_then(|dek| dek.chain()) {
             self.tenants.insert(number, chain);
-        } else if body.stanzas.iter().any(|stanza| stanza.key_id == *self.key.public().id()) {
+        } else if body.stanzas.iter().any(|stanza| self.keys.get(&stanza.key_id).is_some()) {
             self.summary.unreadable += 1;
         }
     }
@@ -163,7 +228,7 @@ mod tests {
                 log.append(record).await.unwrap();
             }
             let mut records: Vec<serde_json::Value> = Vec::new();
-            let summary = read(&settings.dir, &keys[0], |_, json| {
+            let summary = read(&settings.dir, &keys[0].clone().into(), |_, json| {
                 records.push(serde_json::from_str(std::str::from_utf8(json).unwrap()).unwrap());
                 ControlFlow::Continue(())
             });
@@ -178,7 +243,7 @@ mod tests {
                 (&"admission".into(), &"1970-01-01T00:00:00Z".into())
             );
             assert_eq!((&records[1]["event"], &records[1]["outcome"]), (&"completion".into(), &"completed".into()));
-            let stopped = read(&settings.dir, &keys[0], |_, _| ControlFlow::Break(())).unwrap();
+            let stopped = read(&settings.dir, &keys[0].clone().into(), |_, _| ControlFlow::Break(())).unwrap();
             assert_eq!(stopped.records, 1);
         }
     }

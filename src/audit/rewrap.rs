@@ -7,10 +7,14 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::body::{KeyBody, Stanza};
 use crate::audit::error::AuditError;
 use crate::audit::storage::read_limited;
+use crate::keys::pair::{hex, unhex};
 
 /// Extension of files of rewrapped data keys.
 pub const EXTENSION: &str = "rewrap";
@@ -40,6 +44,37 @@ pub struct Rewrapped {
     pub enc: String,
     /// Sealed data key.
     pub ct: String,
+}
+
+impl Rewrapped {
+    pub(crate) fn new(
+        segment: u64,
+        header: &[u8; 32],
+        number: u32,
+        epoch: u32,
+        body: &KeyBody,
+        stanza: &Stanza,
+    ) -> Self {
+        Self {
+            segment,
+            header: hex(header),
+            tenant: body.tenant.clone(),
+            number,
+            epoch,
+            commitment: hex(&body.commitment),
+            kem: stanza.kem,
+            key_id: hex(&stanza.key_id),
+            enc: STANDARD.encode(&stanza.enc),
+            ct: STANDARD.encode(&stanza.ct),
+        }
+    }
+
+    /// The stanza; `None` if it cannot be one.
+    pub(crate) fn stanza(&self) -> Option<Stanza> {
+        let key_id = unhex(&self.key_id)?.try_into().ok()?;
+        let (enc, ct) = (STANDARD.decode(&self.enc).ok()?, STANDARD.decode(&self.ct).ok()?);
+        Some(Stanza { kem: self.kem, key_id, enc, ct })
+    }
 }
 
 /// Every rewrapped data key in a folder. Lines that are none are passed over: they open nothing.

@@ -16,6 +16,8 @@ pub const MAX_SEGMENT: u64 = 256 << 20;
 pub struct Batch<'a> {
     /// Number and random bytes.
     pub open: BatchBody,
+    /// The BATCH frame, header and body: a leaf.
+    pub raw: &'a [u8],
     /// Every frame between BATCH and COMMIT.
     pub frames: Vec<Frame<'a>>,
     /// What closes it.
@@ -97,7 +99,7 @@ pub fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Header, &[u8; 32], &Batc
     let mut commits: Option<(Point, Point)> = None;
     let tail = loop {
         let end = walk.at;
-        if walk.rest().iter().all(|byte| *byte == 0) {
+        if is_zero(walk.rest()) {
             break Tail::Clean;
         }
         if let (true, Some(later)) = (walk.sealed, walk.before) {
@@ -180,7 +182,7 @@ impl<'a> Walk<'a, '_> {
                     let commit = self.commit(&frame, records)?;
                     self.batch += 1;
                     self.sealed = sealed;
-                    return Ok(Batch { open, frames, commit });
+                    return Ok(Batch { open, raw: first.raw, frames, commit });
                 }
                 FrameType::Batch => return Err("BATCH inside a batch"),
                 FrameType::Key => self.key(&frame)?,
@@ -204,7 +206,7 @@ impl<'a> Walk<'a, '_> {
         if !is_plain(frame) {
             return Err("malformed COMMIT");
         }
-        let (commit, _) = signed_commit(frame, self.header, self.hash).ok_or("COMMIT without a valid signature")?;
+        let commit = signed_commit(frame, self.header, self.hash).ok_or("COMMIT without a valid signature")?;
         if commit.batch != self.batch || commit.records != records {
             return Err("COMMIT of another batch");
         }
@@ -287,10 +289,11 @@ fn is_plain(frame: &Frame<'_>) -> bool {
     (frame.header.tenant, frame.header.epoch, frame.header.sequence) == (0, 0, 0)
 }
 
-fn signed_commit(frame: &Frame<'_>, header: &Header, hash: &[u8; 32]) -> Option<(CommitBody, [u8; 64])> {
+/// What a COMMIT frame says, if the signer has signed it.
+pub(crate) fn signed_commit(frame: &Frame<'_>, header: &Header, hash: &[u8; 32]) -> Option<CommitBody> {
     let (commit, signature) = CommitBody::decode(frame.body)?;
     let head = frame.raw.first_chunk::<FRAME_HEADER_LEN>()?;
-    signer::verify(&header.signer, hash, head, &commit.encode(), &signature).then_some((commit, signature))
+    signer::verify(&header.signer, hash, head, &commit.encode(), &signature).then_some(commit)
 }
 
 /// The last commit behind `from` that the signer signed for a batch after `batch`.
@@ -302,9 +305,15 @@ fn last_signed(bytes: &[u8], from: usize, header: &Header, hash: &[u8; 32], batc
     let rest = bytes.get(from..)?;
     memchr::memmem::rfind_iter(rest, &needle).find_map(|at| {
         let frame = Frame::parse(rest.get(at..)?)?;
-        let (commit, _) = signed_commit(&frame, header, hash)?;
+        let commit = signed_commit(&frame, header, hash)?;
         (commit.batch > batch).then(|| Point { end: (from + at + frame.raw.len()) as u64, commit })
     })
+}
+
+/// True if there is nothing but zeros. Block by block: this looks at megabytes of preallocated space.
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    const BLOCK: &[u8; 256] = &[0; 256];
+    bytes.chunks(BLOCK.len()).all(|chunk| BLOCK.get(..chunk.len()) == Some(chunk))
 }
 
 pub(crate) fn count_records(mut tail: &[u8]) -> u64 {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::audit::error::AuditError;
 use crate::audit::folder::{Entry, entries, is_live};
+use crate::keys::pair::unhex;
 
 use anchored::Anchored;
 use segment::Checked;
@@ -161,15 +162,7 @@ pub fn verify(dir: &Path, evidence: &Evidence) -> Result<Verification, AuditErro
 /// Parses a signer's public key: 64 hexadecimal digits, as in `signer.pub`.
 #[must_use]
 pub fn parse_signer(text: &str) -> Option<[u8; 32]> {
-    let text = text.trim();
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut out = [0; 32];
-    for (at, byte) in out.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
-    }
-    Some(out)
+    unhex(text.trim())?.try_into().ok()
 }
 
 fn trusted(dir: &Path, signers: &[[u8; 32]], entries: &[Entry]) -> Vec<[u8; 32]> {

@@ -23,7 +23,6 @@ const RETRY: Duration = Duration::from_millis(500);
 /// The writer's state; lives on its thread.
 pub(crate) struct Writer {
     maker: Maker,
-    size: u64,
     age: Duration,
     state: State,
     next_rotation: Instant,
@@ -44,6 +43,8 @@ struct Maker {
     signer: Signer,
     pod: [u8; POD_LEN],
     boot: [u8; 16],
+    /// A segment that has reached this size in bytes is followed by a new one.
+    size: u64,
 }
 
 enum State {
@@ -72,7 +73,7 @@ impl Maker {
     /// Space for the segment of this number.
     fn draft(&self, number: u64) -> Result<Space, AuditError> {
         let header = self.header(&Continuation { number, ..Continuation::default() });
-        Space::draft(self.storage.as_ref(), &file_name(&header)).map_err(|error| AuditError::storage(&error))
+        Space::draft(self.storage.as_ref(), &file_name(&header), self.size).map_err(|error| AuditError::storage(&error))
     }
 
     fn begin(&self, space: Space, next: &Continuation) -> Result<Box<Segment>, AuditError> {
@@ -101,11 +102,10 @@ impl Writer {
             *to = from;
         }
         let boot = crate::keys::random::bytes().map_err(|error| AuditError::Seal(error.to_string()))?;
-        let maker = Maker { storage, signer, pod, boot };
+        let maker = Maker { storage, signer, pod, boot, size: settings.segment_bytes };
         let segment = maker.create(next)?;
         Ok(Self {
             maker,
-            size: settings.segment_bytes,
             age: settings.segment_age,
             covered: segment.leaves(),
             state: State::Open(segment),
@@ -274,7 +274,7 @@ impl Writer {
         let State::Open(segment) = &mut self.state else {
             return;
         };
-        let due = segment.is_due(self.size, self.age) || segment.is_outdated(records);
+        let due = segment.is_due(self.maker.size, self.age) || segment.is_outdated(records);
         if !due || self.next_rotation > Instant::now() {
             return;
         }

@@ -47,6 +47,12 @@ impl Output {
         self.terminal
     }
 
+    /// False once the reader of standard output has gone, or writing has failed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
     /// Writes a line to standard output.
     pub fn line(&mut self, line: impl fmt::Display) {
         self.write(|out| writeln!(out, "{line}"));

@@ -50,6 +50,7 @@ impl Serve {
         let config = Config::from_file(&self.config).map_err(|errors| Failure::from_error(&errors))?;
         start_log(&self.log, self.log_format)?;
         quiet_panics();
+        no_core_files();
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         if let Some(workers) = self.workers {
             builder.worker_threads(workers.max(1));
@@ -88,6 +89,17 @@ fn quiet_panics() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panic");
     }));
+}
+
+/// SECURITY: memory holds callers' texts, a core file would hold them on disk.
+fn no_core_files() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
+            tracing::warn!("core files could not be switched off; set `ulimit -c 0`");
+        }
+    }
 }
 
 fn obey_signals(app: &RunningApp) -> Result<(), Failure> {

@@ -117,7 +117,7 @@ impl Stage {
         tokio::task::spawn_blocking(move || {
             let (_, key) = read_private(&private_key).map_err(|error| error.to_string())?;
             let mut records = Vec::new();
-            read(&audit, &key, |_, json| {
+            read(&audit, &key.into(), |_, json| {
                 let record: Value = super::parse(json).unwrap_or_default();
                 if record.get("exchange").and_then(Value::as_str) == Some(&exchange) {
                     records.push(record);

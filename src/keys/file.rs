@@ -1,7 +1,7 @@
 //! Key files: two lines of text, one for people and programs, one of base64.
 //!
 //! ```text
-//! sidewall-public-key-v1 p256 tenant=acme id=3f0c…
+//! sidewall-public-key-v1 p256 tenant=acme id=3f0c… made=2026-01-31T08:00:00Z
 //! BPq1…
 //! ```
 //!
@@ -68,6 +68,8 @@ pub struct KeyFile {
     pub tenant: String,
     /// The key's algorithm.
     pub algorithm: Algorithm,
+    /// When it was made, RFC 3339, if the file says so.
+    pub made: Option<String>,
 }
 
 /// The name of a tenant's key files without extension: bytes other than ASCII letters, digits, `-`, `_` and inner `.`
@@ -136,7 +138,9 @@ pub fn read_private(path: &Path) -> Result<(KeyFile, PrivateKey), KeyError> {
 fn write_new(path: &Path, word: &str, stem: &str, public: &PublicKey, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let name = public.algorithm().row().name;
     let id = hex(public.id());
-    let text = Zeroizing::new(format!("{word} {name} tenant={stem} id={id}\n{}\n", &*encode(bytes)));
+    let made = jiff::Timestamp::now();
+    let text = format!("{word} {name} tenant={stem} id={id} made={made:.0}\n{}\n", &*encode(bytes));
+    let text = Zeroizing::new(text);
     let write = || -> io::Result<()> {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         file.write_all(text.as_bytes())?;
@@ -172,8 +176,9 @@ fn read(path: &Path, word: &str) -> Result<(KeyFile, String, Zeroizing<Vec<u8>>)
     let tenant = words.next().and_then(|word| word.strip_prefix("tenant=")).and_then(decode_stem);
     let tenant = tenant.ok_or_else(|| format("no tenant in the first line"))?;
     let id = words.next().and_then(|word| word.strip_prefix("id=")).ok_or_else(|| format("no id in the first line"))?;
+    let made = words.find_map(|word| word.strip_prefix("made=")).map(str::to_owned);
     let bytes = STANDARD.decode(lines.next().unwrap_or_default()).map_err(|_| format("second line is not base64"))?;
-    Ok((KeyFile { tenant, algorithm }, id.to_owned(), Zeroizing::new(bytes)))
+    Ok((KeyFile { tenant, algorithm, made }, id.to_owned(), Zeroizing::new(bytes)))
 }
 
 fn check_id(path: &Path, key: &PublicKey, id: &str) -> Result<(), KeyError> {
@@ -184,7 +189,7 @@ fn check_id(path: &Path, key: &PublicKey, id: &str) -> Result<(), KeyError> {
     }
 }
 
-fn decode_stem(stem: &str) -> Option<String> {
+pub(crate) fn decode_stem(stem: &str) -> Option<String> {
     let mut out = Vec::with_capacity(stem.len());
     let mut bytes = stem.bytes();
     while let Some(byte) = bytes.next() {

@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::keys::file::decode_stem;
+
 /// First word of a tombstone.
 const WORD: &str = "sidewall-shredded-key-v1";
 /// Its file's extension.
@@ -18,6 +20,8 @@ const MAX_FILE: u64 = 4096;
 pub struct Tombstone {
     /// Name of the algorithm.
     pub algorithm: String,
+    /// The tenant.
+    pub tenant: String,
     /// The tenant, percent-encoded as in file names.
     pub stem: String,
     /// The public key's id, in hexadecimal.
@@ -38,7 +42,8 @@ impl Tombstone {
         let mut next = |prefix: &str| words.next()?.strip_prefix(prefix).map(str::to_owned);
         next(WORD).filter(String::is_empty)?;
         let (algorithm, stem, id, time) = (next("")?, next("tenant=")?, next("id=")?, next("time=")?);
-        words.next().is_none().then_some(Self { algorithm, stem, id, time })
+        let tenant = decode_stem(&stem)?;
+        words.next().is_none().then_some(Self { algorithm, tenant, stem, id, time })
     }
 }
 
@@ -55,4 +60,29 @@ pub fn tombstones(dir: &Path) -> io::Result<Vec<Tombstone>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_reads_back_and_others_are_none() {
+        let tombstone = Tombstone {
+            algorithm: "p256".to_owned(),
+            tenant: "org/1".to_owned(),
+            stem: "org%2F1".to_owned(),
+            id: "ab".repeat(32),
+            time: "2026-01-01T00:00:00Z".to_owned(),
+        };
+        assert_eq!(Tombstone::parse(&tombstone.line()).as_ref(), Some(&tombstone));
+        for bad in [
+            "",
+            "sidewall-shredded-key-v1",
+            &tombstone.line().replace("id=", "key="),
+            &format!("{} x", tombstone.line().trim_end()),
+        ] {
+            assert_eq!(Tombstone::parse(bad), None, "{bad}");
+        }
+    }
 }

@@ -72,7 +72,7 @@ class Provider:
 class Sidecar:
     """`sidewall serve --config …` with its own folder, keys and audit log."""
 
-    def __init__(self, folder, upstreams, extra="", identity=None):
+    def __init__(self, folder, upstreams, extra="", identity=None, audit=""):
         self.folder = pathlib.Path(folder)
         self.keys = self.folder / "keys"
         self.audit = self.folder / "audit"
@@ -102,6 +102,7 @@ key = {{ file = "redaction.key" }}
 [audit]
 dir = "audit"
 keys = "keys"
+{audit}
 """
         )
 
@@ -109,10 +110,11 @@ keys = "keys"
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self):
+    def start(self, wrapper=()):
+        """`wrapper`: a command that runs the program, such as `strace …`."""
         self.log = open(self.folder / "serve.log", "ab")
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--config", self.config], stdout=self.log, stderr=self.log, cwd=self.folder
+            [*wrapper, BINARY, "serve", "--config", self.config], stdout=self.log, stderr=self.log, cwd=self.folder
         )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:

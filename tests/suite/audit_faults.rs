@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidewall::audit::AuditError;
+use sidewall::audit::{AuditError, Durability, Outcome, Record, TenantSettings};
 
 use crate::audit_support::{Bench, Memory, record, segments};
 
@@ -112,4 +112,65 @@ async fn segments_follow_each_other_by_size_and_age() {
     assert!(segments(&image).len() > 2);
     assert_eq!(bench.verify(&image).exit(), 0, "{:?}", bench.verify(&image).problems);
     assert_eq!(bench.exchanges(&image), expected);
+}
+
+fn completion(tenant: &str, outcome: Outcome) -> Record {
+    Record { outcome: Some(outcome), ..record(tenant, format!("{tenant} {outcome:?}")) }
+}
+
+#[tokio::test]
+async fn what_an_exchange_waits_for_is_its_tenants_choice_and_what_is_not_written_is_declared() {
+    let mut bench = Bench::new(&["strict", "batched", "best"]);
+    let of = |durability| TenantSettings { durability, ..TenantSettings::default() };
+    bench.settings.tenants = [("batched", Durability::Batched), ("best", Durability::BestEffort)]
+        .map(|(name, d)| (name.into(), of(d)))
+        .into();
+    let memory = Memory::default();
+    let log = bench.open(&memory);
+    // A working disk: all are written, and only the strict one is waited for.
+    log.submit(completion("strict", Outcome::Completed)).unwrap().unwrap().await.unwrap();
+    for tenant in ["batched", "best"] {
+        assert!(log.submit(completion(tenant, Outcome::Completed)).unwrap().is_none());
+    }
+    log.append(record("strict", "between")).await.unwrap();
+    // A disk that fails: nobody waits for the others, so they are declared when it comes back.
+    memory.fail(memory.syncs()..memory.syncs() + 1000);
+    assert!(log.submit(completion("batched", Outcome::Completed)).unwrap().is_none());
+    assert!(log.submit(completion("best", Outcome::Completed)).unwrap().is_none());
+    assert!(log.submit(completion("strict", Outcome::Aborted)).unwrap().is_none(), "nobody is left to wait");
+    let strict = log.submit(completion("strict", Outcome::Completed)).unwrap().unwrap();
+    assert!(matches!(strict.await, Err(AuditError::Storage(_))));
+    // A tenant without a key: refused, unless it goes on without records.
+    assert!(matches!(log.submit(completion("nobody", Outcome::Completed)), Err(AuditError::NoKey(_))));
+    memory.fail([]);
+    while log.append(record("strict", "after")).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    log.close().await.unwrap();
+    let result = bench.verify(&memory.image());
+    let gaps: Vec<&String> = result
+        .problems
+        .iter()
+        .map(|problem| &problem.message)
+        .filter(|text| text.contains("were not written"))
+        .collect();
+    assert_eq!((result.exit(), gaps.len()), (7, 3), "{:?}", result.problems);
+    assert_eq!(bench.exchanges(&memory.image()), ["strict Completed", "between", "after"]);
+}
+
+#[tokio::test]
+async fn a_best_effort_tenant_goes_on_when_the_queue_is_full() {
+    let mut bench = Bench::new(&["best"]);
+    bench.settings.defaults.durability = Durability::BestEffort;
+    bench.settings.queue_bytes = 1024;
+    let memory = Memory::default();
+    let log = bench.open(&memory);
+    memory.hold();
+    for _ in 0..5 {
+        assert!(log.submit(completion("best", Outcome::Completed)).unwrap().is_none());
+    }
+    memory.release();
+    log.close().await.unwrap();
+    let result = bench.verify(&memory.image());
+    assert!(result.problems.iter().any(|problem| problem.message.contains("4 record(s)")), "{:?}", result.problems);
 }

@@ -156,6 +156,13 @@ impl Bench {
         settings.signer = Some(dir.path().join("signer.key"));
         Self { dir, settings, keys }
     }
+    /// Another with the same keys and signer, whose settings may differ.
+    pub(crate) fn clone_settings(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut settings = self.settings.clone();
+        settings.dir = dir.path().join("log");
+        Self { dir, settings, keys: self.keys.clone() }
+    }
     pub(crate) fn open(&self, memory: &Memory) -> AuditLog {
         AuditLog::open_with(&self.settings, Arc::new(memory.clone()), Vec::new()).unwrap()
     }
@@ -181,7 +188,7 @@ impl Bench {
 
 pub(crate) fn read_exchanges(dir: &Path, key: &PrivateKey) -> (Vec<String>, Summary) {
     let mut ids = Vec::new();
-    let summary = read(dir, key, |_, json| {
+    let summary = read(dir, &key.clone().into(), |_, json| {
         let record: serde_json::Value = serde_json::from_str(std::str::from_utf8(json).unwrap()).unwrap();
         ids.push(record["exchange"].as_str().unwrap().to_owned());
         ControlFlow::Continue(())

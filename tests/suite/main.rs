@@ -13,6 +13,8 @@ mod audit_faults;
 #[cfg(test)]
 mod audit_hpke;
 #[cfg(test)]
+mod audit_sim;
+#[cfg(test)]
 mod audit_support;
 #[cfg(test)]
 mod audit_tamper;

@@ -84,7 +84,7 @@ pub(super) fn check(
         result.add(Code::Gap, number, format!("{name}: {}", describe(gap)));
     }
     result.segments.push(contents.report(name, &scan.header, &scan));
-    let void_from = rest.iter().any(|byte| *byte != 0).then_some(bytes.len() as u64);
+    let void_from = (!scan::is_zero(&rest)).then_some(bytes.len() as u64);
     Some(Checked { number, name: name.clone(), void_from, gaps: contents.gaps })
 }
 

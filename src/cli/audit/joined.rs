@@ -1,4 +1,4 @@
-//! How `audit read` joins the halves of exchanges and shows them to people.
+//! How the reading commands join the halves of exchanges and show them to people.
 
 use std::collections::HashMap;
 
@@ -11,33 +11,28 @@ const MAX_OPEN: usize = 100_000;
 /// An exchange: its two records, either of which may be missing.
 #[derive(Debug, Default)]
 pub(super) struct Joined {
-    exchange: String,
+    pub(super) exchange: String,
     admission: Option<Value>,
     completion: Option<Value>,
 }
 
 /// Joins records as they come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Joiner {
-    only: Option<String>,
     open: HashMap<String, Value>,
     /// Exchange ids in order of admission.
     order: Vec<String>,
 }
 
 impl Joiner {
-    /// `only`: the one exchange that is wanted.
-    pub(super) fn new(only: Option<String>) -> Self {
-        Self { only, open: HashMap::new(), order: Vec::new() }
+    pub(super) fn new() -> Self {
+        Self::default()
     }
 
     /// Takes a record; gives an exchange that is now complete.
     pub(super) fn add(&mut self, json: &[u8]) -> Option<Joined> {
         let record: Value = serde_json::from_slice(json).unwrap_or(Value::Null);
         let exchange = text(&record, "exchange").to_owned();
-        if self.only.as_ref().is_some_and(|only| *only != exchange) {
-            return None;
-        }
         if text(&record, "event") == "completion" {
             let admission = self.open.remove(&exchange);
             return Some(Joined { exchange, admission, completion: Some(record) });
@@ -65,8 +60,23 @@ impl Joined {
     pub(super) const HEADER: &'static str = "TIME                      EXCHANGE                    PRINCIPAL         ENDPOINT              VERDICT  OUTCOME    STATUS  FINDINGS";
 
     /// The last record there is: it knows most.
-    fn last(&self) -> &Value {
+    pub(super) fn last(&self) -> &Value {
         self.completion.as_ref().or(self.admission.as_ref()).unwrap_or(&Value::Null)
+    }
+
+    /// The first record there is.
+    pub(super) fn first(&self) -> &Value {
+        self.admission.as_ref().or(self.completion.as_ref()).unwrap_or(&Value::Null)
+    }
+
+    /// The report of a phase, `request` or `response`. A completion may repeat the request's report of the admission.
+    pub(super) fn report(&self, phase: &str) -> Option<&Value> {
+        [&self.completion, &self.admission].into_iter().flatten().find_map(|record| record.get(phase))
+    }
+
+    /// The reports of both phases.
+    pub(super) fn reports(&self) -> impl Iterator<Item = &Value> {
+        ["request", "response"].into_iter().filter_map(|phase| self.report(phase))
     }
 
     /// One JSON object.
@@ -77,7 +87,7 @@ impl Joined {
     /// One line for people.
     pub(super) fn line(&self) -> String {
         let last = self.last();
-        let time = text(self.admission.as_ref().unwrap_or(last), "time");
+        let time = text(self.first(), "time");
         let outcome = if self.completion.is_some() { text(last, "outcome") } else { "(open)" };
         let status = last.get("status").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |code| code.to_string());
         printable(&format!(
@@ -99,10 +109,8 @@ impl Joined {
     /// `pii.email×2 pci.pan`, over both records.
     fn findings(&self) -> String {
         let mut counts: Map<String, Value> = Map::new();
-        // A completion may repeat the request's report of the admission: count each phase once.
-        for phase in ["request", "response"] {
-            let report = [&self.completion, &self.admission].into_iter().flatten().find_map(|record| record.get(phase));
-            let findings = report.and_then(|report| report.get("findings")).and_then(Value::as_array);
+        for report in self.reports() {
+            let findings = report.get("findings").and_then(Value::as_array);
             for finding in findings.into_iter().flatten() {
                 let count = counts.entry(text(finding, "kind")).or_insert(json!(0));
                 *count = json!(count.as_u64().unwrap_or_default() + 1);
@@ -124,7 +132,7 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if is_safe(c) { c } else { '\u{fffd}' }).collect()
 }
 
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+pub(super) fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or("-")
 }
 
@@ -141,7 +149,7 @@ mod tests {
 
     #[test]
     fn halves_are_joined_and_open_exchanges_come_last() {
-        let mut joiner = Joiner::new(None);
+        let mut joiner = Joiner::new();
         assert!(joiner.add(&record("admission", "a")).is_none());
         assert!(joiner.add(&record("admission", "b")).is_none());
         let joined = joiner.add(&record("completion", "a")).unwrap();
@@ -149,10 +157,8 @@ mod tests {
         let rest = joiner.rest();
         assert_eq!(rest.len(), 1);
         assert!(rest[0].exchange == "b" && rest[0].line().contains("(open)"));
-        let mut one = Joiner::new(Some("b".to_owned()));
-        assert!(one.add(&record("completion", "a")).is_none());
-        assert!(one.add(&record("completion", "b")).is_some());
-        assert!(one.add(b"not json").is_none());
+        assert!(Joiner::new().add(&record("completion", "b")).is_some_and(|alone| alone.admission.is_none()));
+        assert!(Joiner::new().add(b"not json").is_none());
     }
 
     #[test]

@@ -7,29 +7,28 @@ use clap::Args;
 
 use crate::audit::read::read;
 use crate::cli::audit::joined::{Joined, Joiner};
+use crate::cli::audit::select::{Filter, Keys, told};
 use crate::cli::output::Output;
 use crate::cli::{Exit, Failure};
-use crate::keys::read_private;
 
-/// Decrypt the records of the tenant whose private key is given; admission and completion stand together.
+/// Decrypt the records that the given private keys open; admission and completion stand together.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Records come in the order in which their exchanges ended; those that have not ended come last.\n\
                         With --json: one JSON object a line, {\"exchange\",\"admission\",\"completion\"}.\n\n\
-                        Exit codes: 0 all records of this key were read · 1 some could not be read, or no record \
+                        Exit codes: 0 all records of these keys were read · 1 some could not be read, or no record \
                         has the given exchange id · 2 the key or the folder cannot be read\n\n\
                         Examples:\n  sidewall audit read /var/lib/sidewall/audit --key acme.key\n  \
-                        sidewall audit read audit --key acme.key --exchange 0198c2f0 --json"
+                        sidewall audit read audit --key acme.key --exchange 0198c2f0 --json\n  \
+                        sidewall audit read audit --key keys --since 24h --kind secret. --verdict block"
 )]
 pub(super) struct Read {
     /// Folder of the log.
     dir: PathBuf,
-    /// The tenant's private key file.
-    #[arg(long)]
-    key: PathBuf,
-    /// Only the exchange with this id (`x-sidewall-exchange`), in full.
-    #[arg(long)]
-    exchange: Option<String>,
+    #[command(flatten)]
+    keys: Keys,
+    #[command(flatten)]
+    filter: Filter,
     /// Print JSON Lines.
     #[arg(long)]
     json: bool,
@@ -37,21 +36,25 @@ pub(super) struct Read {
 
 impl Read {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
-        let (_, key) = read_private(&self.key).map_err(|error| Failure::new(error.to_string()))?;
-        let mut joiner = Joiner::new(self.exchange.clone());
+        let keys = self.keys.open()?;
+        let mut joiner = Joiner::new();
         let mut shown = 0_u64;
+        let one = self.filter.exchange.is_some();
         let mut show = |out: &mut Output, joined: &Joined| {
-            if shown == 0 && !self.json && self.exchange.is_none() {
+            if !self.filter.takes(joined) {
+                return;
+            }
+            if shown == 0 && !self.json && !one {
                 out.line(Joined::HEADER);
             }
             shown += 1;
-            match (self.json, &self.exchange) {
+            match (self.json, one) {
                 (true, _) => out.line(joined.json()),
-                (false, None) => out.line(joined.line()),
-                (false, Some(_)) => out.line(joined.detail()),
+                (false, false) => out.line(joined.line()),
+                (false, true) => out.line(joined.detail()),
             }
         };
-        let summary = read(&self.dir, &key, |_, json| {
+        let summary = read(&self.dir, &keys, |_, json| {
             if let Some(joined) = joiner.add(json) {
                 show(out, &joined);
             }
@@ -61,17 +64,11 @@ impl Read {
         for joined in joiner.rest() {
             show(out, &joined);
         }
-        for segment in &summary.damaged {
-            out.error(format_args!("sidewall: {segment} is damaged; what stands before the damage was read"));
+        let exit = told(&summary, out);
+        if one && shown == 0 {
+            out.error("sidewall: no record of these keys has that exchange id");
+            return Ok(Exit::Found);
         }
-        if summary.unreadable > 0 {
-            out.error(format_args!("sidewall: {} record(s) sealed to this key did not open", summary.unreadable));
-        }
-        let complete = summary.damaged.is_empty() && summary.unreadable == 0;
-        let found = self.exchange.is_none() || shown > 0;
-        if !found {
-            out.error("sidewall: no record of this key has that exchange id");
-        }
-        Ok(if complete && found { Exit::Clean } else { Exit::Found })
+        Ok(exit)
     }
 }
