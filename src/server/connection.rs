@@ -56,7 +56,8 @@ where
             request.extensions_mut().insert(peer.clone());
         }
         let under_way = busy.begin();
-        let response = handler(request);
+        // Boxed, since hyper and the block below would move it as it is, some kilobytes, several times.
+        let response = Box::pin(handler(request));
         async move { Ok::<_, Infallible>(response.await.map(|body| Tracked { body, _under_way: under_way })) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
