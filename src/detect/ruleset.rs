@@ -79,7 +79,7 @@ pub(crate) struct Matcher {
     /// In place of the pattern: word classes that stand together.
     pub(crate) phrase: Option<phrase::Phrase>,
     pub(crate) prefilter: Prefilter,
-    /// The rule's keywords as the prefilter looks for them; ASCII in lower case.
+    /// The rule's keywords, or the context words that stand in for them, as the prefilter looks for them; ASCII in lower case.
     pub(crate) keywords: Vec<String>,
     /// What every match has besides a keyword (ASCII in lower case), and where. Empty: nothing is known of it.
     pub(crate) also: Vec<String>,
@@ -108,6 +108,8 @@ pub(crate) enum Prefilter {
     Keywords(shape::Around),
     /// Where digits lie as those of its matches may.
     Digits(numeral::Numeral),
+    /// Around each context word, which stands before a match or behind it.
+    Context { lead: usize, trail: usize },
     /// Everywhere.
     Always,
     /// Nowhere: no match can have the digits that it must have.

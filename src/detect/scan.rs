@@ -23,7 +23,7 @@ use crate::detect::finding::Finding;
 use crate::detect::open::{OpenCache, OpenTail};
 use crate::detect::ruleset::{Matcher, Rule, Scope, Tuning};
 use crate::text::{Phase, TextSpan};
-pub(crate) use judge::CONTEXT_BEFORE;
+pub(crate) use judge::{CONTEXT_AFTER, CONTEXT_BEFORE, mentions, word_finder};
 use judge::{Judged, Surroundings};
 use prefilter::Finder;
 use resolve::Candidate;

@@ -15,7 +15,7 @@ use super::schema::RuleSpec;
 use super::shape;
 use super::{Matcher, Prefilter, Rule};
 use crate::detect::finding::RuleInfo;
-use crate::detect::scan::CONTEXT_BEFORE;
+use crate::detect::scan::{CONTEXT_AFTER, CONTEXT_BEFORE, mentions, word_finder};
 use crate::detect::validate;
 
 /// LIMIT: rules of one set; the shipped set has a few hundred.
@@ -138,10 +138,12 @@ fn check_numbers(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
 fn check_lists(spec: &RuleSpec, reporter: &mut Reporter<'_>) {
     let prefilters = [!spec.keywords.is_empty(), spec.digits.is_some(), spec.always.is_some()];
     let phrase = !spec.phrase.is_empty();
-    if prefilters.iter().filter(|given| **given).count() != usize::from(!phrase) {
+    let given = prefilters.iter().filter(|given| **given).count();
+    if given != usize::from(!phrase) && !(given == 0 && spec.context_required) {
         reporter.report(
             "has not exactly one of `keywords`, `digits`, `always`",
-            "name words that every match contains, or its least number of digits, or say why neither is possible",
+            "name words that every match contains, or its least number of digits, or say why neither is possible; with \
+             `context_required` the context words will do",
         );
     }
     if spec.keywords.iter().any(|k| k.is_empty() || k.len() > MAX_KEYWORD_BYTES) {
@@ -272,8 +274,12 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         return None;
     }
     let prefilter = prefilter(spec, &hir);
-    let keywords: Vec<String> = spec.keywords.iter().flat_map(|k| spellings(k)).collect();
-    let proven = shape::keyword(&hir, &keywords).is_some();
+    let by_context = matches!(prefilter, Prefilter::Context { .. });
+    let keywords: Vec<String> = match by_context {
+        true => essential(context_words(spec)),
+        false => spec.keywords.iter().flat_map(|k| spellings(k)).collect(),
+    };
+    let proven = by_context || shape::keyword(&hir, &keywords).is_some();
     let also: Vec<String> = spec.also.iter().flat_map(|k| spellings(k)).collect();
     // INVARIANT: `also` never costs a match: it is proven of the pattern, or the rule does not load.
     let around_also = shape::keyword(&hir, &also).or(also.is_empty().then_some(shape::NOWHERE));
@@ -312,14 +318,37 @@ fn context(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Option<AhoCor
     if spec.context.is_empty() {
         return Some(None);
     }
-    let words = spec.context.iter().map(|w| w.trim()).filter(|w| !w.is_empty());
-    match AhoCorasick::builder().ascii_case_insensitive(true).build(words) {
+    match word_finder(&context_words(spec)) {
         Ok(found) => Some(Some(found)),
         Err(e) => {
             reporter.report(format!("the context words are too many: {e}"), "use fewer");
             None
         }
     }
+}
+
+/// The context words of a rule as they are looked for: each in its usual spellings, several words also written as one, as names of
+/// fields are (`tax id`, `tax_id`, `tax-id`, `taxid`).
+fn context_words(spec: &RuleSpec) -> Vec<String> {
+    let words = spec.context.iter().map(|w| w.trim()).filter(|w| !w.is_empty());
+    let joined = words.flat_map(|word| match word.contains(' ') {
+        true => [" ", "_", "-", ""].iter().map(|link| word.replace(' ', link)).collect(),
+        false => vec![word.to_owned()],
+    });
+    joined.flat_map(|word| spellings(&word)).collect()
+}
+
+/// The words without those that have another one in them as a word: whoever finds the others finds them.
+fn essential(mut words: Vec<String>) -> Vec<String> {
+    words.sort_by_key(String::len);
+    let mut kept: Vec<String> = Vec::new();
+    for word in words {
+        let found = word_finder(&kept).is_ok_and(|finder| mentions(&word, &finder));
+        if !found {
+            kept.push(word);
+        }
+    }
+    kept
 }
 
 /// Where the pattern has to run. Matches without a keyword in or near them, or with too few digits, are none (see `judge`), so that
@@ -333,6 +362,10 @@ fn prefilter(spec: &RuleSpec, hir: &Hir) -> Prefilter {
     }
     let keywords: Vec<String> = spec.keywords.iter().map(|k| k.to_ascii_lowercase()).collect();
     let longest = shape::max_len(hir);
+    if keywords.is_empty() && spec.context_required {
+        let (lead, trail) = (longest.saturating_add(CONTEXT_AFTER), longest.saturating_add(CONTEXT_BEFORE));
+        return Prefilter::Context { lead, trail };
+    }
     let near = shape::Around { lead: longest, trail: longest.saturating_add(CONTEXT_BEFORE), starts: false };
     Prefilter::Keywords(shape::keyword(hir, &keywords).unwrap_or(near))
 }

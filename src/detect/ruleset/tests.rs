@@ -86,6 +86,30 @@ fn a_rule_that_loses_all_its_examples_is_shadowed() {
 }
 
 #[test]
+fn required_context_words_are_prefilter_enough() {
+    let toml = rule("context_required = true\ncontext = [\"tax id\", \"инн\"]\nregex = '\\b\\d{4}\\b'");
+    let rules = ruleset(&toml).unwrap_or_else(|e| panic!("{e}"));
+    let found = |text: &str| rules.find_all(text).len();
+    let far = format!("tax id{}1234", " ".repeat(58));
+    for text in [
+        "tax id 1234",
+        "taxId=1234",
+        "TAX_IDS: 1234",
+        "tax-id 1234",
+        "1234 is my tax id",
+        "ИНН 1234",
+        "Инн: 1234",
+        &far,
+    ] {
+        assert_eq!(found(text), 1, "{text}");
+    }
+    let further = format!("tax id{}1234", " ".repeat(59));
+    for text in ["1234", "syntax id 1234", "tax idle 1234", "tax 1234", &further] {
+        assert_eq!(found(text), 0, "{text}");
+    }
+}
+
+#[test]
 fn the_hash_is_of_the_rules_not_of_their_order_or_layout() {
     let a = rule("keywords = [\"foo\"]\nregex = \"foo\"");
     let b = a.replace("\"a\"", "\"b\"");

@@ -11,7 +11,7 @@ use crate::text::TextSpan;
 /// Bytes before a span in which context words count.
 pub(crate) const CONTEXT_BEFORE: usize = 64;
 /// Bytes after a span in which context words count (requests only).
-const CONTEXT_AFTER: usize = 32;
+pub(crate) const CONTEXT_AFTER: usize = 32;
 /// What a context word adds to the confidence.
 const CONTEXT_BOOST: u8 = 30;
 /// The most that a context word makes of it: only a validator is certain.
@@ -93,7 +93,7 @@ pub(super) fn judge(
         }
     }
     if let Some(validator) = matcher.validator {
-        match validator(&Candidate { text: around.text(), before: around.before(), after: around.after() }) {
+        match validator.check(&Candidate { text: around.text(), before: around.before(), after: around.after() }) {
             Outcome::Reject => return Err(Fate::Invalid),
             Outcome::Accept => {}
             Outcome::Confidence(sure) => confidence = sure.min(100),
@@ -124,20 +124,35 @@ fn entropy(text: &str) -> f64 {
     counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / total).map(|p| -p * p.log2()).sum()
 }
 
-/// True if `text` has one of `words` as a word: whole, in the plural, or as a part of `camelCase` or `snake_case`.
-fn mentions(text: &str, words: &AhoCorasick) -> bool {
-    let bytes = text.as_bytes();
-    let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
+/// A finder of `words` (ASCII in lower case) in any ASCII case, for [`mentions`].
+///
+/// # Errors
+/// The words are too many.
+pub(crate) fn word_finder(words: &[String]) -> Result<AhoCorasick, aho_corasick::BuildError> {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words)
+}
+
+/// True if `text` has one of `words` as a word.
+pub(crate) fn mentions(text: &str, words: &AhoCorasick) -> bool {
+    words.find_overlapping_iter(text).any(|found| is_word(text.as_bytes(), found.start(), found.end()))
+}
+
+/// True if `text[start..end]` is a word: whole, in the plural, or as a part of `camelCase` or `snake_case`.
+fn is_word(text: &[u8], start: usize, end: usize) -> bool {
+    let at = |i: usize| text.get(i).copied().unwrap_or(b' ');
+    let before = start.checked_sub(1).map_or(b' ', at);
+    let starts = !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && at(start).is_ascii_uppercase());
+    starts && ends_word(text, end)
+}
+
+/// True if `text[..end]` ends where a word does, but for the `s` of a plural.
+pub(super) fn ends_word(text: &[u8], end: usize) -> bool {
+    let at = |i: usize| text.get(i).copied().unwrap_or(b' ');
     let ends = |end: usize| {
         let next = at(end);
-        !next.is_ascii_alphabetic() || (at(end - 1).is_ascii_lowercase() && next.is_ascii_uppercase())
+        !next.is_ascii_alphabetic() || (at(end.saturating_sub(1)).is_ascii_lowercase() && next.is_ascii_uppercase())
     };
-    words.find_overlapping_iter(text).any(|found| {
-        let (start, end) = (found.start(), found.end());
-        let before = start.checked_sub(1).map_or(b' ', at);
-        let starts = !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && at(start).is_ascii_uppercase());
-        starts && (ends(end) || (at(end).eq_ignore_ascii_case(&b's') && ends(end + 1)))
-    })
+    ends(end) || (at(end).eq_ignore_ascii_case(&b's') && ends(end + 1))
 }
 
 #[cfg(test)]
@@ -158,7 +173,7 @@ mod tests {
             ("userCard=", "card", true),
             ("a", "card", false),
         ] {
-            let words = AhoCorasick::builder().ascii_case_insensitive(true).build([word]).unwrap();
+            let words = word_finder(&[word.to_owned()]).unwrap();
             assert_eq!(mentions(text, &words), expected, "{text}");
         }
     }

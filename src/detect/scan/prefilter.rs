@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::digits::{Clusters, Digits};
-use super::judge::CONTEXT_BEFORE;
+use super::judge::{CONTEXT_BEFORE, ends_word};
 use super::keywords::{Hits, Keywords};
 use super::{Each, Place};
 use crate::detect::ruleset::shape::Around;
@@ -31,6 +31,8 @@ struct Hit {
     trail: usize,
     /// Hits inside a word are none.
     starts: bool,
+    /// Hits that go on as a longer word are none.
+    word: bool,
     side: Side,
 }
 
@@ -142,6 +144,7 @@ impl Finder {
                 lead: lead.min(reach),
                 trail: trail.min(reach),
                 starts: false,
+                word: false,
                 side: Side::Alone,
             };
             let around = |around: Around, side| Hit { starts: around.starts, side, ..hit(around.lead, around.trail) };
@@ -149,6 +152,9 @@ impl Finder {
                 Prefilter::Always => this.always.push(number),
                 Prefilter::Never => {}
                 Prefilter::Digits(numeral) => this.digits.add(number, numeral.clone()),
+                Prefilter::Context { lead, trail } => {
+                    this.add_words(&mut words, &rule.matcher.keywords, Hit { word: true, ..hit(*lead, *trail) });
+                }
                 Prefilter::Keywords(found) if rule.matcher.also.is_empty() => {
                     this.add_words(&mut words, &rule.matcher.keywords, around(*found, Side::Alone));
                 }
@@ -202,9 +208,11 @@ impl Finder {
             keywords.find(text.as_bytes(), first, hits, |word, start, end| {
                 let before = start.checked_sub(1).and_then(|at| text.as_bytes().get(at));
                 let inside = before.is_some_and(u8::is_ascii_alphanumeric);
+                let goes_on = !ends_word(text.as_bytes(), end);
                 for hit in self.by_keyword.get(word).into_iter().flatten() {
                     let (first, last) = (end.saturating_sub(hit.lead), start.saturating_add(hit.trail));
-                    let wanted = (scope.injection || !hit.injection) && !(inside && hit.starts) && first < open;
+                    let apart = inside && hit.starts || goes_on && hit.word;
+                    let wanted = (scope.injection || !hit.injection) && !apart && first < open;
                     if wanted {
                         windows.hit(hit, first, last.min(text.len()), each);
                     }
