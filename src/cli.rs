@@ -13,10 +13,12 @@ mod audit;
 mod check;
 mod config;
 mod demo;
+mod eval;
 mod keys;
 pub mod output;
 mod place;
 mod policy;
+mod progress;
 mod provider;
 mod replay;
 mod rules;
@@ -47,6 +49,7 @@ commands! {
     Check(check::Check),
     Config(config::ConfigArgs),
     Demo(demo::DemoCommand),
+    Eval(eval::Eval),
     Keys(keys::Keys),
     Policy(policy::PolicyCommand),
     Provider(provider::ProviderCommand),

@@ -83,6 +83,12 @@ impl Output {
         let _ = writeln!(self.err, "{line}");
     }
 
+    /// Writes to standard error as it is, at once: progress.
+    pub fn status(&mut self, text: impl fmt::Display) {
+        // As in `error`.
+        let _ = write!(self.err, "{text}").and_then(|()| self.err.flush());
+    }
+
     /// Writes out what is buffered.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ mod engine_joints;
 #[expect(clippy::string_slice, reason = "texts are cut at boundaries of characters")]
 mod engine_props;
 #[cfg(test)]
+mod eval_cli;
+#[cfg(test)]
 #[expect(clippy::string_slice, reason = "texts are cut at boundaries of characters")]
 mod evasions;
 #[cfg(test)]
