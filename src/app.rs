@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::jwks::Fetcher;
-use crate::app::reload::status::Status;
+use crate::app::reload::status::{self, Status};
 use crate::audit::{self, AuditLog};
 use crate::config::{AuditContent, AuditTenant, Config, Listen, UnknownEndpoint};
 use crate::identity::Identifier;
@@ -26,6 +26,7 @@ use crate::proxy::cpu::Cpu;
 use crate::proxy::guards::GuardBook;
 use crate::proxy::ledger::{Ledger, NoLedger};
 use crate::proxy::receive::Limits;
+use crate::proxy::shadow::Shadow;
 use crate::server::admin::Admin;
 use crate::server::listener::Listener;
 use crate::server::tls::ServerTls;
@@ -93,12 +94,19 @@ impl App {
         }
         let metrics = telemetry::recorder();
         let server = &config.server;
-        let rules = reload::load(&config.rulesets.paths).map_err(|errors| StartError::Rules(errors.to_string()))?;
+        let rules =
+            reload::load(&config.rulesets.live_paths()).map_err(|errors| StartError::Rules(errors.to_string()))?;
         for at in rules.idle_overrides(&config.rulesets.overrides) {
             tracing::warn!(place = at + 1, "a [[rulesets.override]] names no rule of the set");
         }
         let (status, rulesets) = watch::channel(Status::new(&rules));
-        let make = guards::maker(&config).ok_or(StartError::Random)?;
+        let shadow = config
+            .rulesets
+            .may_shadow()
+            .then(Shadow::new)
+            .transpose()
+            .map_err(|error| StartError::Rules(format!("no thread for the shadow: {error}")))?;
+        let make = guards::maker(&config, shadow.clone()).ok_or(StartError::Random)?;
         let ledger = match options.ledger {
             Some(ledger) => ledger,
             None => open_ledger(&config)?,
@@ -148,7 +156,8 @@ impl App {
             background.spawn(listener.serve(callers.clone(), handler, server_tls.clone()));
         }
         let shown = rulesets.clone();
-        let show = Arc::new(move || serde_json::to_vec(&*shown.borrow()).unwrap_or_default());
+        let seen = shadow.clone();
+        let show = Arc::new(move || status::json(&shown.borrow(), seen.as_deref()));
         let admin = Admin { ready: Arc::clone(&ready), metrics, rulesets: show };
         let handler = Arc::new(move |request| {
             let response = admin.answer(&request);
@@ -156,7 +165,7 @@ impl App {
         });
         background.spawn(admin_listener.serve(admins.clone(), handler, None));
         let reload = Arc::new(Notify::new());
-        let watch = reload::watch(Arc::clone(&proxy), config.rulesets.clone(), Arc::clone(&reload), status);
+        let watch = reload::watch(Arc::clone(&proxy), config.rulesets.clone(), shadow, Arc::clone(&reload), status);
         background.spawn(admins.drain.clone().run_until_cancelled_owned(watch));
         if let Some(tls) = server_tls {
             background.spawn(admins.drain.clone().run_until_cancelled_owned(reload::watch_certificates(tls)));

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod receive;
 pub mod recording;
 pub mod reply;
+pub mod shadow;
 pub mod stream;
 pub mod target;
 pub mod whole;
@@ -171,7 +172,8 @@ impl Proxy {
         Identified { outcome: &identified }.emit();
         let caller = identified.map_err(|error| stranger(&error))?;
         let slot = self.slots.take(1).ok_or_else(|| Refusal::new(RefusalCode::Overloaded, ""))?;
-        let (guards, ruleset) = self.guards.guards(&caller.principal.tenant);
+        let (mut guards, ruleset) = self.guards.guards(&caller.principal.tenant);
+        guards.onlooker = guards.onlooker.and_then(|onlooker| onlooker.for_exchange(id.as_str()));
         let guards = guards.for_caller(Arc::clone(&caller.principal));
         let facts = Facts {
             id: id.clone(),

@@ -9,6 +9,7 @@ use crate::detect::Ruleset;
 use crate::inspect::{Guards, Memory};
 use crate::policy::{Authoriser, Guardrails};
 use crate::proxy::guards::Make;
+use crate::proxy::shadow::Shadow;
 use crate::redact::TenantKey;
 
 /// What the derived keys are for, so that the same material in another use gives other keys.
@@ -17,7 +18,7 @@ const PSEUDONYMS: &[u8] = b"sidewall pseudonym key v1\0";
 
 /// Makes guards; `None` if a random key was needed and the system's generator failed.
 #[must_use]
-pub fn maker(config: &Config) -> Option<Box<Make>> {
+pub fn maker(config: &Config, shadow: Option<Arc<Shadow>>) -> Option<Box<Make>> {
     let key = match &config.redaction.key {
         Some(key) => hmac::Key::new(hmac::HMAC_SHA256, key.material.expose()),
         None => {
@@ -43,6 +44,7 @@ pub fn maker(config: &Config) -> Option<Box<Make>> {
         memory: Arc::clone(&memory),
         tools: Arc::new(Authoriser::new(tools.clone())),
         caller: None,
+        onlooker: shadow.as_ref().map(|shadow| shadow.for_tenant(tenant)),
     }))
 }
 

@@ -15,6 +15,7 @@ use crate::config::RulesetSettings;
 use crate::detect::Ruleset;
 use crate::detect::ruleset::{RulesetError, RulesetErrors};
 use crate::proxy::Proxy;
+use crate::proxy::shadow::Shadow;
 use crate::server::tls::ServerTls;
 use crate::telemetry::UPKEEP;
 use crate::telemetry::events::RulesetReload;
@@ -54,11 +55,17 @@ pub fn load(paths: &[PathBuf]) -> Result<Arc<Ruleset>, RulesetErrors> {
     if errors.is_empty() { Ok(Arc::new(rules)) } else { Err(RulesetErrors(errors)) }
 }
 
-/// Reloads whenever the files change, an allow-list entry ends or `asked` is notified; also keeps the metrics' buffers small.
+/// Reloads whenever the files change or `asked` is notified; lets allow-list entries end; also keeps the metrics' buffers small.
 /// Never ends.
-pub async fn watch(proxy: Arc<Proxy>, settings: RulesetSettings, asked: Arc<Notify>, status: watch::Sender<Status>) {
-    let mut keeper = Keeper { proxy, settings, status, seen: Vec::new(), retired: Vec::new() };
-    keeper.seen = fingerprint(&keeper.settings.paths);
+pub async fn watch(
+    proxy: Arc<Proxy>,
+    settings: RulesetSettings,
+    shadow: Option<Arc<Shadow>>,
+    asked: Arc<Notify>,
+    status: watch::Sender<Status>,
+) {
+    let seen = fingerprint(&settings.live_paths());
+    let mut keeper = Keeper { proxy, settings, shadow, status, seen, seen_candidate: Vec::new(), retired: Vec::new() };
     let mut upkeep = tokio::time::interval(UPKEEP);
     let mut look = tokio::time::interval(LOOK);
     loop {
@@ -78,9 +85,12 @@ pub async fn watch(proxy: Arc<Proxy>, settings: RulesetSettings, asked: Arc<Noti
 struct Keeper {
     proxy: Arc<Proxy>,
     settings: RulesetSettings,
+    shadow: Option<Arc<Shadow>>,
     status: watch::Sender<Status>,
     /// The files as they were when they were last loaded.
     seen: Fingerprint,
+    /// The same of the candidate's; empty: there is none.
+    seen_candidate: Fingerprint,
     /// Sets that are no longer in force but may be in use. The last exchange to leave one must not have to take hundreds of
     /// automata apart on the reactor, so they are kept until nobody else does.
     retired: Vec<Arc<Ruleset>>,
@@ -89,18 +99,35 @@ struct Keeper {
 impl Keeper {
     async fn look(&mut self, asked: bool) {
         self.let_go().await;
-        let now = fingerprint(&self.settings.paths);
-        let ended = self.proxy.guards.ruleset().next_expiry().is_some_and(|end| end <= Timestamp::now());
-        if !asked && !ended && now == self.seen {
+        self.end_entries();
+        let before = Arc::clone(self.proxy.guards.ruleset().hash());
+        self.look_at_live(asked).await;
+        // Counts of two pairs of sets must not add up: with other rules in force, the candidate starts anew.
+        let swapped = before != *self.proxy.guards.ruleset().hash();
+        self.look_at_candidate(swapped).await;
+    }
+
+    /// Lets allow-list entries end on their day, also where the files could not be loaded since.
+    fn end_entries(&mut self) {
+        let (rules, now) = (self.proxy.guards.ruleset(), Timestamp::now());
+        if rules.next_expiry().is_some_and(|end| end <= now) {
+            let without = Arc::new(rules.at(now));
+            self.status.send_modify(|status| status.set_rules(&without));
+            tracing::warn!(ruleset = &**without.hash(), "an allow-list entry has ended");
+            self.retired.push(self.proxy.guards.swap(without));
+        }
+    }
+
+    async fn look_at_live(&mut self, asked: bool) {
+        let paths = self.settings.live_paths();
+        let now = fingerprint(&paths);
+        if !asked && now == self.seen {
             return;
         }
         let since = Instant::now();
-        let paths = self.settings.paths.clone();
-        let loaded = off_the_reactor(move || load(&paths)).await;
-        let loaded =
-            loaded.unwrap_or_else(|| Err(RulesetErrors::of_all("loading panicked", "report this as a defect")));
+        let loaded = load_apart(paths.clone()).await;
         // Files that were being written while they were read: what was loaded is none of their states.
-        if !self.settings.paths.is_empty() && fingerprint(&self.settings.paths) != now {
+        if fingerprint(&paths) != now {
             tracing::debug!("ruleset files changed while they were read; looking again");
             self.seen.clear();
             return;
@@ -130,6 +157,35 @@ impl Keeper {
         });
     }
 
+    async fn look_at_candidate(&mut self, afresh: bool) {
+        let Some(shadow) = self.shadow.clone() else { return };
+        let paths = self.settings.candidate_paths();
+        let now = fingerprint(&paths);
+        if now == self.seen_candidate && !(afresh && shadow.candidate().is_some()) {
+            return;
+        }
+        self.seen_candidate = now;
+        self.retired.extend(shadow.candidate());
+        shadow.stop();
+        let loaded = if paths.is_empty() { Ok(None) } else { load_apart(paths).await.map(Some) };
+        let errors = match loaded {
+            Ok(None) => {
+                tracing::info!("no candidate ruleset in the shadow");
+                Vec::new()
+            }
+            Ok(Some(candidate)) => {
+                tracing::info!(ruleset = &**candidate.hash(), "candidate ruleset in the shadow");
+                shadow.start(candidate, &self.proxy.guards.ruleset(), &self.settings.overrides);
+                Vec::new()
+            }
+            Err(errors) => {
+                tracing::error!(%errors, "the candidate ruleset cannot be used");
+                errors.0
+            }
+        };
+        self.status.send_modify(|status| status.shadow_errors = errors);
+    }
+
     /// Drops the retired sets that nobody uses any more.
     async fn let_go(&mut self) {
         let unused: Vec<_> = self.retired.extract_if(.., |rules| Arc::strong_count(rules) == 1).collect();
@@ -137,6 +193,12 @@ impl Keeper {
             off_the_reactor(move || drop(unused)).await;
         }
     }
+}
+
+/// As [`load`], off the reactor: hundreds of automata take a while.
+async fn load_apart(paths: Vec<PathBuf>) -> Result<Arc<Ruleset>, RulesetErrors> {
+    let loaded = off_the_reactor(move || load(&paths)).await;
+    loaded.unwrap_or_else(|| Err(RulesetErrors::of_all("loading panicked", "report this as a defect")))
 }
 
 /// Runs `work` on the blocking pool; `None` if it panicked.

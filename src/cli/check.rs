@@ -1,8 +1,8 @@
 //! `sidewall check`: findings in files, as a linter reports them. Says where and what kind, never the text.
 
+mod files;
 mod sarif;
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -15,9 +15,7 @@ use super::{Exit, Failure};
 use crate::cli::place::Lines;
 use crate::detect::{Ruleset, Scope};
 use crate::text::Phase;
-
-/// LIMIT: bytes of one input; the scan needs a few times as much memory.
-const MAX_INPUT: u64 = 256 << 20;
+use files::Unscanned;
 
 /// Scan text like a linter: where it holds personal data, card numbers, secrets or prompt injections.
 ///
@@ -25,10 +23,10 @@ const MAX_INPUT: u64 = 256 << 20;
 /// characters (Unicode code points). The text that was found is never printed.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 nothing at or over the threshold · 1 findings · 2 usage or input error\n\n\
-                        Examples:\n  sidewall check --threshold 80 prompts/*.txt\n  \
+                        Examples:\n  sidewall check --threshold 80 prompts/\n  \
                         git diff --cached | sidewall check\n  sidewall check --format sarif src.txt > findings.sarif")]
 pub(super) struct Check {
-    /// Files to scan; none or `-`: standard input.
+    /// Files to scan, and folders with all that is in them; none or `-`: standard input. Binary files are skipped, with a message.
     files: Vec<PathBuf>,
     /// How to write findings.
     #[arg(long, value_enum, default_value = "text")]
@@ -69,6 +67,24 @@ struct Row {
     confidence: u8,
 }
 
+/// A file that was not scanned, and why.
+#[derive(Debug)]
+struct Note {
+    file: String,
+    what: String,
+    /// Nothing was missed.
+    skipped: bool,
+}
+
+impl Note {
+    fn new(file: String, why: Unscanned) -> Self {
+        match why {
+            Unscanned::Binary => Self { file, what: "skipped: it is binary".to_owned(), skipped: true },
+            Unscanned::Unread(what) => Self { file, what, skipped: false },
+        }
+    }
+}
+
 impl Check {
     pub(super) fn run(mut self, out: &mut Output) -> Result<Exit, Failure> {
         let ruleset = load(&self.source.paths)?;
@@ -77,11 +93,17 @@ impl Check {
         }
         let floor = if self.all { 0 } else { self.threshold };
         let format = if self.json { Format::Json } else { self.format };
-        let (mut rows, mut unread) = (Vec::new(), 0usize);
-        for file in &self.files {
-            match read(file) {
+        let (mut rows, mut notes) = (Vec::new(), Vec::new());
+        let inputs = files::expand(&self.files);
+        for (file, known) in &inputs {
+            let name = file.display().to_string();
+            let text = match known {
+                Some(why) => Err(why.clone()),
+                None => files::read(file),
+            };
+            match text {
                 Ok(text) => {
-                    let found = scan(&ruleset, &file.display().to_string(), &text, floor);
+                    let found = scan(&ruleset, &name, &text, floor);
                     if format == Format::Text {
                         for row in &found {
                             out.line(format_args!(
@@ -92,41 +114,35 @@ impl Check {
                     }
                     rows.extend(found);
                 }
-                Err(problem) => {
-                    unread += 1;
-                    out.error(format_args!("sidewall: {}: {problem}", file.display()));
+                Err(why) => {
+                    let note = Note::new(name, why);
+                    out.error(format_args!("sidewall: {}: {}", note.file, note.what));
+                    notes.push(note);
                 }
             }
         }
+        let unread = notes.iter().filter(|note| !note.skipped).count();
         match format {
             Format::Text => {}
-            Format::Json => {
-                out.json(&json!({ "ruleset": ruleset.hash(), "threshold": self.threshold, "unread": unread, "findings": rows }));
-            }
-            Format::Sarif => out.json(&sarif::log(&ruleset, &rows, self.threshold, unread == 0)),
+            Format::Json => out.json(&json!({
+                "ruleset": ruleset.hash(), "threshold": self.threshold, "scanned": inputs.len() - notes.len(),
+                "skipped": notes.len() - unread, "unread": unread, "findings": rows,
+            })),
+            Format::Sarif => out.json(&sarif::log(&ruleset, &rows, self.threshold, &notes)),
         }
         if unread > 0 {
-            return Err(Failure::new(format!("{unread} of {} inputs were not scanned", self.files.len())));
+            return Err(Failure::new(format!("{unread} of {} inputs were not scanned", inputs.len())));
         }
         let found = rows.iter().any(|row| row.confidence >= self.threshold);
         Ok(if found { Exit::Found } else { Exit::Clean })
     }
 }
 
+/// The text of one file, or of standard input (`-`).
 pub(super) fn read(file: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let read = if file.as_os_str() == "-" {
-        std::io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(file).and_then(|open| open.take(MAX_INPUT + 1).read_to_end(&mut bytes))
-    };
-    let read = read.map_err(|error| format!("cannot be read: {error}"))?;
-    if u64::try_from(read).is_ok_and(|read| read > MAX_INPUT) {
-        return Err(format!("is larger than {} MiB; split it", MAX_INPUT >> 20));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        format!("is not UTF-8 at byte {at}; convert it first, for example with iconv")
+    files::read(file).map_err(|why| match why {
+        Unscanned::Binary => "is binary".to_owned(),
+        Unscanned::Unread(problem) => problem,
     })
 }
 

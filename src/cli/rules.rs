@@ -1,7 +1,14 @@
 //! `sidewall rules`: what the rules are and whether they hold what their examples promise.
 
+mod diff;
 mod explain;
 mod import;
+mod labelled;
+mod promote;
+mod replay;
+mod shadow;
+mod sidecar;
+mod store;
 
 use std::path::PathBuf;
 
@@ -64,6 +71,19 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    Diff(diff::Diff),
+    Replay(replay::Replay),
+    Shadow(shadow::Shadow),
+    Promote(promote::Promote),
+    Rollback(promote::Rollback),
+    Versions(promote::Versions),
+    Status(shadow::Status),
+    /// Write the rules that the program carries into a folder, as files to start from.
+    #[command(after_help = "Example:\n  sidewall rules export my-rules")]
+    Export {
+        /// The folder; made if absent.
+        dir: PathBuf,
+    },
     /// List the validators that a rule may name.
     #[command(after_help = "Example:\n  sidewall rules validators")]
     Validators,
@@ -95,6 +115,14 @@ impl Rules {
             Command::Import(import) => return import.run(out),
             Command::Lint { paths, json } => return Ok(lint(&load(&paths)?, json, out)),
             Command::Test { paths, json } => return Ok(test(&load(&paths)?, json, out)),
+            Command::Diff(diff) => return diff.run(out),
+            Command::Replay(replay) => return replay.run(out),
+            Command::Shadow(shadow) => return shadow.run(out),
+            Command::Promote(promote) => return promote.run(out),
+            Command::Rollback(rollback) => return rollback.run(out),
+            Command::Versions(versions) => return versions.run(out),
+            Command::Status(status) => return status.run(out),
+            Command::Export { dir } => return promote::export(&dir, out),
             Command::Validators => {
                 for name in validate::names() {
                     out.line(format_args!("{name:<20} {}", validate::describe(name).unwrap_or("")));

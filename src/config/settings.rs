@@ -259,6 +259,37 @@ pub struct RulesetSettings {
     pub overrides: Vec<Override>,
 }
 
+/// In a store: the link to the version in force.
+pub const STORE_LIVE: &str = "live";
+/// In a store: the link to the version in the shadow.
+pub const STORE_CANDIDATE: &str = "candidate";
+
+impl RulesetSettings {
+    /// Where the rules in force are; none: in the binary. A store to which nothing was promoted yet has none.
+    #[must_use]
+    pub fn live_paths(&self) -> Vec<PathBuf> {
+        self.paths.iter().cloned().chain(self.linked(STORE_LIVE)).collect()
+    }
+
+    /// Where the candidate's rules are; none: there is no candidate.
+    #[must_use]
+    pub fn candidate_paths(&self) -> Vec<PathBuf> {
+        self.shadow.iter().cloned().chain(self.linked(STORE_CANDIDATE)).collect()
+    }
+
+    /// Whether there can be a candidate while the sidecar runs.
+    #[must_use]
+    pub fn may_shadow(&self) -> bool {
+        self.store.is_some() || !self.shadow.is_empty()
+    }
+
+    /// SECURITY: a link that leads nowhere counts as there, so that it is an error and not the rules in the binary.
+    fn linked(&self, name: &str) -> Option<PathBuf> {
+        let link = self.store.as_ref()?.join(name);
+        link.symlink_metadata().is_ok().then_some(link)
+    }
+}
+
 /// What a record holds beside metadata and findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditContent {

@@ -82,7 +82,7 @@ impl Ruleset {
         Explained { silent: silent.map(|(rule, _)| rule).collect(), matches }
     }
 
-    fn sightings(&self, scope: Scope, text: &str) -> Vec<Sighting> {
+    pub(super) fn sightings(&self, scope: Scope, text: &str) -> Vec<Sighting> {
         let mut watch = Vec::new();
         self.scan_on(Terms { watch: Some(&mut watch), ..self.terms() }, scope, text, &mut ScanState::default());
         watch

@@ -4,6 +4,7 @@
 //! automata of a scan (`crate::detect::scan`). `lint` and `selftest` judge rules by their own examples.
 
 mod allow;
+mod broad;
 mod compile;
 mod embedded;
 mod errors;
@@ -146,6 +147,22 @@ impl Ruleset {
         Self::from_texts(&files)
     }
 
+    /// The files that the program carries: names and contents.
+    #[must_use]
+    pub fn embedded_texts() -> Vec<(String, String)> {
+        embedded::FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    /// The ruleset files of `paths`: names and contents, unread.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, RulesetErrors> {
+        let mut errors = Vec::new();
+        let files = load::read(paths, &mut errors);
+        if errors.is_empty() { Ok(files) } else { Err(RulesetErrors(errors)) }
+    }
+
     /// The rules of `paths`: files, or folders of `*.toml`.
     ///
     /// # Errors
@@ -184,11 +201,22 @@ impl Ruleset {
     }
 
     fn assemble(rules: Vec<Rule>, allows: Vec<Arc<Allowed>>, now: Timestamp) -> Result<Self, String> {
+        let engine = Arc::new(Engine::new(&rules)?);
+        Ok(Self::put_together(rules.into(), engine, allows.into(), now))
+    }
+
+    /// A set with the entries that have not ended at `now`.
+    fn put_together(rules: Arc<[Rule]>, engine: Arc<Engine>, allows: Arc<[Arc<Allowed>]>, now: Timestamp) -> Self {
         let in_force: Arc<[_]> = allows.iter().filter(|entry| entry.until > now).cloned().collect();
         let hash = hash::of(rules.iter().map(|r| &r.spec), in_force.iter().map(|entry| &entry.spec));
         let tuning = tuning::rows(&rules, &in_force, None, &[]);
-        let engine = Arc::new(Engine::new(&rules)?);
-        Ok(Self { rules: rules.into(), engine, allows: allows.into(), in_force, tuning, hash })
+        Self { rules, engine, allows, in_force, tuning, hash }
+    }
+
+    /// The same set as it is at `now`, when allow-list entries of it have ended. Shares all automata.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        Self::put_together(Arc::clone(&self.rules), Arc::clone(&self.engine), Arc::clone(&self.allows), now)
     }
 
     /// All rules, in the order of their files.

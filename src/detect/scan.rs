@@ -198,9 +198,6 @@ impl Pass<'_> {
             return;
         }
         let confidence = tuning.and_then(|row| row.confidence).unwrap_or(matcher.confidence);
-        if let Some(watch) = &mut self.watch {
-            watch.push(Sighting::Searched { rule: index });
-        }
         let busy = self.state.busy.iter().find(|(r, _)| *r == index).map_or(0, |(_, end)| self.window.view_at(*end));
         let first = self.window.from.max(busy);
         let (mut at, end, anchored) = match place {
@@ -209,6 +206,9 @@ impl Pass<'_> {
             Place::Within(start, end) => (text.floor_char_boundary(start).max(first), end, Anchored::No),
         };
         let end = text.ceil_char_boundary(end);
+        if let Some(watch) = &mut self.watch {
+            watch.push(Sighting::Searched { rule: index });
+        }
         if let Some(phrase) = &matcher.phrase {
             if let Some(span) = phrase.find(text, text.ceil_char_boundary(at), end) {
                 self.accept(index, span, span, Judged { confidence, context: false });

@@ -6,7 +6,7 @@ use crate::detect::{Finding, Ruleset, injection_score};
 use crate::dialect::Endpoint;
 use crate::dialect::withdraw::can_withdraw;
 use crate::identity::Principal;
-use crate::inspect::{FindingNote, Memory, Refusal, RefusalCode, Report};
+use crate::inspect::{FindingNote, Memory, Onlooker, Refusal, RefusalCode, Report};
 use crate::policy::{Action, Authoriser, Guardrails, Reason, Verdict};
 use crate::redact::{TenantKey, Vault, mask_text, replacement};
 use crate::text::{Part, Phase, WireRange};
@@ -27,6 +27,8 @@ pub struct Guards {
     pub tools: Arc<Authoriser>,
     /// Who calls; `None`: nobody whom a policy could permit anything.
     pub caller: Option<Arc<Principal>>,
+    /// Who else looks at the texts.
+    pub onlooker: Option<Arc<dyn Onlooker>>,
 }
 
 impl Guards {

@@ -47,6 +47,9 @@ pub(super) fn decide(
         return Ok(channel.text.len());
     }
     let decided = scan(context, channel, ended);
+    if let Some(onlooker) = context.guards.onlooker.as_ref().filter(|_| ended) {
+        onlooker.saw(&context.guards, scope(context, channel), channel.part, &channel.text);
+    }
     let decided = decided.min(restorations(context, channel, ended));
     act(context, channel, decided, place, &mut edit)?;
     if ended {
@@ -93,9 +96,14 @@ fn document(
     Ok(true)
 }
 
+fn scope(context: &Context, channel: &Channel) -> Scope {
+    let request = context.phase == Phase::Request;
+    Scope { phase: context.phase, injection: request && channel.mode != Mode::Signed }
+}
+
 fn scan(context: &Context, channel: &mut Channel, ended: bool) -> usize {
     let request = context.phase == Phase::Request;
-    let scope = Scope { phase: context.phase, injection: request && channel.mode != Mode::Signed };
+    let scope = scope(context, channel);
     let before = channel.findings.len();
     // A request's text is scanned at its end, all at once.
     let fingerprint = if request && ended { fingerprint(context, scope, channel) } else { None };

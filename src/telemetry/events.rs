@@ -230,6 +230,38 @@ impl RulesetReload<'_> {
     }
 }
 
+/// A text was run through a candidate ruleset too.
+#[derive(Debug, Clone, Copy)]
+pub struct ShadowText {
+    /// `same`, `differs`, `skipped`, `failed`.
+    pub result: &'static str,
+}
+
+impl ShadowText {
+    /// Counts.
+    pub fn emit(self) {
+        count(Metric::ShadowTexts, &[self.result], 1);
+    }
+}
+
+/// A candidate ruleset finds something else.
+#[derive(Debug, Clone, Copy)]
+pub struct ShadowFinding<'a> {
+    /// The rule's id.
+    pub rule: &'a str,
+    /// `gained`, `lost`, `moved`.
+    pub change: &'static str,
+    /// What is, or would be, done about it.
+    pub action: &'static str,
+}
+
+impl ShadowFinding<'_> {
+    /// Counts.
+    pub fn emit(self) {
+        count(Metric::ShadowFindings, &[self.rule, self.change, self.action], 1);
+    }
+}
+
 /// Inspection panicked; the exchange was refused.
 #[derive(Debug, Clone, Copy)]
 pub struct Panicked;

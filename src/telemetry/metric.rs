@@ -39,6 +39,10 @@ pub enum Metric {
     Handshakes,
     /// Reloads of the listeners' certificates.
     CertificateReloads,
+    /// Texts that a candidate ruleset saw.
+    ShadowTexts,
+    /// What a candidate ruleset finds otherwise.
+    ShadowFindings,
     /// Panics caught.
     Panics,
 }
@@ -56,7 +60,7 @@ pub enum Shape {
 
 impl Metric {
     /// Every metric, for descriptions and documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Requests,
         Self::Refusals,
         Self::Aborted,
@@ -75,6 +79,8 @@ impl Metric {
         Self::JwksRefreshes,
         Self::Handshakes,
         Self::CertificateReloads,
+        Self::ShadowTexts,
+        Self::ShadowFindings,
         Self::Panics,
     ];
 
@@ -133,6 +139,18 @@ impl Metric {
             Self::JwksRefreshes => {
                 ("sidewall_jwks_refreshes_total", Counter, &["result"], "Fetches and reloads of the issuer's keys.")
             }
+            Self::ShadowTexts => (
+                "sidewall_shadow_texts_total",
+                Counter,
+                &["result"],
+                "Texts that a candidate ruleset was run over, or not.",
+            ),
+            Self::ShadowFindings => (
+                "sidewall_shadow_findings_total",
+                Counter,
+                &["rule", "change", "action"],
+                "Findings that only one of candidate and live ruleset has, or with another confidence.",
+            ),
             Self::Panics => ("sidewall_panics_total", Counter, &[], "Panics caught; each ended one exchange only."),
         }
     }

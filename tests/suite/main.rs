@@ -57,6 +57,8 @@ mod reload;
 #[cfg(test)]
 mod rules_cli;
 #[cfg(test)]
+mod rules_replay;
+#[cfg(test)]
 mod rules_shipped;
 #[cfg(test)]
 mod rules_tuning;
@@ -72,5 +74,7 @@ mod tools_hostile;
 mod tools_policy;
 #[cfg(test)]
 mod tools_schema_suite;
+#[cfg(test)]
+mod tuning_walkthrough;
 #[cfg(test)]
 mod wire_json;

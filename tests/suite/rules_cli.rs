@@ -119,3 +119,34 @@ fn explain_says_of_a_text_what_every_rule_made_of_it() {
     assert!(words.contains("dropped: `luhn-pan` rejects it"), "{words}");
     assert!(!words.contains("4111"), "{words}");
 }
+
+#[test]
+fn folders_are_scanned_file_by_file_and_binary_files_are_skipped_with_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
+    std::fs::create_dir_all(dir.path().join("inner/.git")).unwrap();
+    put("b.txt", b"ada@example.com\n");
+    put("a.bin", b"\x7fELF\0\0 ada@example.com");
+    put("inner/c.txt", b"\n\nx 4242 4242 4242 4242");
+    put("inner/.git/d.txt", b"ada@example.com\n");
+    let root = dir.path().to_str().unwrap();
+    let output = sidewall(&["check", root], "");
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<_> = stdout(&output).lines().map(|line| line.replace(root, "")).collect();
+    assert!(
+        lines[0].starts_with("/b.txt:1:1: pii.email") && lines[1].starts_with("/inner/c.txt:3:3: pci.pan"),
+        "{lines:?}"
+    );
+    assert_eq!(lines.len(), 2);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a.bin: skipped: it is binary"));
+    let sarif: serde_json::Value =
+        serde_json::from_str(&stdout(&sidewall(&["check", root, "--format", "sarif"], ""))).unwrap();
+    let invocation = &sarif["runs"][0]["invocations"][0];
+    assert_eq!(
+        (&invocation["executionSuccessful"], &invocation["toolExecutionNotifications"][0]["level"]),
+        (&true.into(), &"note".into())
+    );
+    // A file that may be text and cannot be read is an error, wherever it lies.
+    put("inner/e.txt", b"caf\xe9");
+    assert_eq!(sidewall(&["check", root], "").status.code(), Some(2));
+}

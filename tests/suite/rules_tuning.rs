@@ -42,6 +42,35 @@ fn load(allow: &str) -> Arc<Ruleset> {
     at(&format!("{RULES}{allow}"), "2027-01-01T00:00:00Z").unwrap_or_else(|errors| panic!("{errors}"))
 }
 
+#[test]
+fn lint_tells_of_entries_that_do_nothing() {
+    let text = format!(
+        "{RULES}{}{}",
+        entry("rules = [\"mail\"]\nvalues = [\"x\"]").replace("2027-01-31", "2001-01-31"),
+        entry("rules = [\"gone\"]\nvalues = [\"x\"]").replace("\"a\"", "\"b\"").replace("2027-01-31", "2999-01-31")
+    );
+    let found = at(&text, "2027-01-01T00:00:00Z").unwrap().lint();
+    let found: Vec<_> = found.iter().map(|l| format!("{}: {}", l.rule, l.what)).collect();
+    assert!(found.contains(&"allow a: expired on 2001-01-31; it has no effect".to_owned()), "{found:#?}");
+    assert!(found.contains(&"allow b: speaks of no rule of the set".to_owned()), "{found:#?}");
+}
+
+#[test]
+fn lint_holds_it_against_a_rule_that_finds_things_in_benign_text() {
+    let rule = |id: &str, confidence: u8, prefilter: &str, regex: &str| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\nkind = \"house.{id}\"\nconfidence = {confidence}\n{prefilter}\nregex = '{regex}'\n\
+             doc = \"d\"\nmatches = [\"x\"]\nignores = [\"y\"]\n"
+        )
+    };
+    let text = rule("number", 60, "digits = 4", r"\b[0-9]{4}\b") + &rule("unsure", 40, "digits = 4", r"\b[0-9]{4}\b");
+    let found = at(&text, "2027-01-01T00:00:00Z").unwrap().lint();
+    let broad: Vec<_> = found.iter().filter(|l| l.what.starts_with("too broad")).map(|l| l.rule.as_str()).collect();
+    assert_eq!(broad, ["number"], "{found:#?}");
+    let number = found.iter().find(|l| l.rule == "number" && l.what.contains("finds")).unwrap();
+    assert!(number.what.contains("prose.txt:3") && number.line == Some(1), "{number}");
+}
+
 /// `rule confidence` of what is found.
 fn found(rules: &Ruleset, text: &str) -> Vec<String> {
     let mut out = Vec::new();
@@ -82,6 +111,9 @@ fn an_expired_entry_has_no_effect_and_lint_says_so() {
     assert_ne!(before.hash(), after.hash());
     assert_eq!(before.next_expiry().unwrap().to_string(), "2027-02-01T00:00:00Z");
     assert_eq!(after.next_expiry(), None);
+    // A set in force lets the entry end without the files.
+    let ended = before.at("2027-02-01T00:00:00Z".parse().unwrap());
+    assert_eq!((found(&ended, "jo@acme.example"), ended.hash()), (vec!["mail 80".to_owned()], after.hash()));
     // An expired entry is as good as none.
     assert_eq!(after.hash(), at(RULES, "2027-02-01T00:00:00Z").unwrap().hash());
 }

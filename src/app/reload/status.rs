@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::detect::Ruleset;
 use crate::detect::ruleset::RulesetError;
+use crate::proxy::shadow::{Report, Shadow};
 
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,6 +70,8 @@ pub struct Status {
     pub attempts: u64,
     /// The last of them.
     pub last: Option<Attempt>,
+    /// Everything that keeps the candidate from running in the shadow.
+    pub shadow_errors: Vec<RulesetError>,
 }
 
 impl Status {
@@ -76,7 +79,7 @@ impl Status {
     #[must_use]
     pub fn new(rules: &Ruleset) -> Self {
         let (hash, count) = (Arc::clone(rules.hash()), rules.rules().len());
-        Self { hash, rules: count, since: Timestamp::now(), attempts: 0, last: None }
+        Self { hash, rules: count, since: Timestamp::now(), attempts: 0, last: None, shadow_errors: Vec::new() }
     }
 
     pub(super) fn set_rules(&mut self, rules: &Ruleset) {
@@ -84,6 +87,19 @@ impl Status {
         self.rules = rules.rules().len();
         self.since = Timestamp::now();
     }
+}
+
+/// What the admin listener shows: the status, and in `shadow` what the candidate would do (null: there is none).
+#[must_use]
+pub fn json(status: &Status, shadow: Option<&Shadow>) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Shown<'s> {
+        #[serde(flatten)]
+        status: &'s Status,
+        shadow: Option<Report>,
+    }
+    // Plain strings and numbers always have a JSON form.
+    serde_json::to_vec(&Shown { status, shadow: shadow.and_then(Shadow::report) }).unwrap_or_default()
 }
 
 fn rfc3339<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {

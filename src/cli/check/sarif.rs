@@ -2,22 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::Row;
+use super::{Note, Row};
 use crate::detect::Ruleset;
 
 /// The log: one run, the rules that found something, one result a finding. No snippets: they would be the text.
-pub(super) fn log(ruleset: &Ruleset, rows: &[Row], threshold: u8, complete: bool) -> Value {
+pub(super) fn log(ruleset: &Ruleset, rows: &[Row], threshold: u8, notes: &[Note]) -> Value {
     let used = ruleset.rules().iter().filter(|rule| rows.iter().any(|row| row.rule == rule.spec.id));
     let rules: Vec<Value> = used
         .map(|rule| {
             let spec = &rule.spec;
-            json!({
+            let mut rule = json!({
                 "id": spec.id,
                 "shortDescription": { "text": spec.kind },
-                "fullDescription": { "text": spec.doc },
-                "helpUri": spec.references.first(),
                 "properties": { "kind": spec.kind, "confidence": spec.confidence },
-            })
+            });
+            // The schema knows no null: what a rule does not say is left out.
+            if let (Some(rule), false) = (rule.as_object_mut(), spec.doc.is_empty()) {
+                rule.insert("fullDescription".to_owned(), json!({ "text": spec.doc }));
+            }
+            if let (Some(rule), Some(reference)) = (rule.as_object_mut(), spec.references.first()) {
+                rule.insert("helpUri".to_owned(), json!(reference));
+            }
+            rule
         })
         .collect();
     let results: Vec<Value> = rows
@@ -49,10 +55,22 @@ pub(super) fn log(ruleset: &Ruleset, rows: &[Row], threshold: u8, complete: bool
                 "rules": rules,
                 "properties": { "ruleset": ruleset.hash() },
             }},
-            "invocations": [{ "executionSuccessful": complete }],
+            "invocations": [{
+                "executionSuccessful": notes.iter().all(|note| note.skipped),
+                "toolExecutionNotifications": notes.iter().map(notification).collect::<Vec<_>>(),
+            }],
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],
+    })
+}
+
+/// A file that was not scanned.
+fn notification(note: &Note) -> Value {
+    json!({
+        "level": if note.skipped { "note" } else { "error" },
+        "message": { "text": note.what },
+        "locations": [{ "physicalLocation": { "artifactLocation": { "uri": uri(&note.file) } } }],
     })
 }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use crate::config::reader::{Reading, Table};
 use crate::config::section::guardrail::{every, globs};
-use crate::config::section::not_built;
 use crate::config::settings::RulesetSettings;
 use crate::detect::ruleset::Override;
 
@@ -16,11 +15,6 @@ pub(in crate::config) fn read(root: &mut Table<'_>, reading: &mut Reading<'_>) -
     let at = table.at.clone();
     settings.paths = paths(&mut table, "paths", reading);
     settings.shadow = paths(&mut table, "shadow", reading);
-    for key in ["shadow", "store"] {
-        if let Some(node) = table.take(key) {
-            not_built(&node, reading, "shadowing is", "leave the key out");
-        }
-    }
     settings.store = table.take("store").and_then(|node| {
         let path = node.string(reading)?;
         let path = reading.resolve(path);

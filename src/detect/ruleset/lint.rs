@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use super::compile::MAX_PATTERN_BYTES;
 use super::{Prefilter, Rule, Ruleset, shape};
 use crate::detect::open::OpenTail;
@@ -54,7 +56,26 @@ impl Ruleset {
             lint_keywords(rule, &mut note);
             self.lint_shadow(rule, &mut note);
         }
+        self.lint_breadth(&mut found);
+        self.lint_allows(Timestamp::now(), &mut found);
         found
+    }
+
+    /// Entries that do nothing: their day has passed, or they speak of no rule.
+    fn lint_allows(&self, now: Timestamp, found: &mut Vec<LintFinding>) {
+        for entry in self.allows() {
+            let mut note = |what: String, mend: &str| {
+                let (file, line, rule) = (entry.file.clone(), entry.line, format!("allow {}", entry.spec.id));
+                found.push(LintFinding { file, line, rule, what, mend: mend.to_owned() });
+            };
+            if entry.until <= now {
+                let what = format!("expired on {}; it has no effect", entry.spec.expires);
+                note(what, "remove it, or have its owner confirm it with a later date");
+            }
+            if !self.rules.iter().any(|rule| entry.speaks_of(&rule.info)) {
+                note("speaks of no rule of the set".to_owned(), "name rules or kinds that are in it");
+            }
+        }
     }
 
     /// A rule that loses all of its own examples to rules of other kinds never reports anything.

@@ -139,7 +139,7 @@ impl Ruleset {
         &self.allows
     }
 
-    /// When the next allow-list entry in force ends: then the set has to be loaded anew.
+    /// When the next allow-list entry in force ends: then [`Ruleset::at`] has to take its place.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.in_force.iter().map(|entry| entry.until).min()
