@@ -277,6 +277,7 @@ impl Proxy {
         let Some(framing) = framing else {
             return Ok(Answer::Bodiless(head));
         };
+        let costly = toolbox.is_costly(cpu::INLINE_BYTES);
         let inspector = ResponseInspector::new(guards, endpoint, framing, vault, toolbox);
         if framing == Framing::Sse {
             exchange.admitted().await?;
@@ -287,8 +288,10 @@ impl Proxy {
         let (chunks, held) = whole::read(incoming, self.limits.bytes, upstream.idle_timeout(), &self.bytes).await?;
         exchange.hold(held);
         let since = Instant::now();
-        let size = chunks.iter().map(Bytes::len).sum();
-        let inspected = self.cpu.run(size, move || whole::inspect(inspector, chunks)).await?;
+        let size: usize = chunks.iter().map(Bytes::len).sum();
+        // A schema that is new or expensive keeps the reactor as long as a large body does.
+        let weight = if costly { size.max(cpu::INLINE_BYTES + 1) } else { size };
+        let inspected = self.cpu.run(weight, move || whole::inspect(inspector, chunks)).await?;
         *found = inspected.report;
         let pieces = inspected.pieces?;
         Ok(Answer::Whole { head, pieces, report: std::mem::take(found), took: since.elapsed() })

@@ -12,7 +12,7 @@ use crate::inspect::{Refusal, RefusalCode};
 use crate::telemetry::events::Panicked;
 
 /// LIMIT: 64 KiB are inspected on the reactor: well under a millisecond, less than handing over and back is worth.
-const INLINE_BYTES: usize = 64 << 10;
+pub const INLINE_BYTES: usize = 64 << 10;
 
 /// Runs CPU-bound work.
 #[derive(Debug, Clone)]

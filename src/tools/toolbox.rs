@@ -49,6 +49,12 @@ impl Toolbox {
         self.tools.is_empty()
     }
 
+    /// True if a document of `bytes` bytes may call a tool whose check takes longer than a reactor should be kept.
+    #[must_use]
+    pub fn is_costly(&self, bytes: usize) -> bool {
+        self.tools.values().any(|tool| tool.is_costly(bytes))
+    }
+
     /// Notes that a declared tool is not offered to the model.
     pub fn withhold(&mut self, name: &str) {
         self.withheld.insert(Arc::from(name));
