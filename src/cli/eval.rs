@@ -80,7 +80,7 @@ impl Eval {
                 let threshold = common.threshold.unwrap_or_else(|| acted_on("pii.email"));
                 let mut task = pii::Pii::new(types::Types::embedded()?, threshold);
                 measure(
-                    common,
+                    &common,
                     out,
                     &mut task,
                     |task, row, scanner| task.row(row, scanner),
@@ -88,9 +88,9 @@ impl Eval {
                         let report =
                             std::mem::replace(task, pii::Pii::new(types::Types::embedded()?, threshold)).finish();
                         if json {
-                            out.json(&report.json(scanner, threshold))
+                            out.json(&report.json(scanner, threshold));
                         } else {
-                            report::pii(&report, scanner, threshold, out)
+                            report::pii(&report, scanner, threshold, out);
                         }
                         Ok(())
                     },
@@ -99,15 +99,15 @@ impl Eval {
             Task::Secrets(common) => {
                 let mut task = secrets::Secrets::new(common.threshold.unwrap_or_else(|| acted_on("secret.credential")));
                 measure(
-                    common,
+                    &common,
                     out,
                     &mut task,
                     |task, row, scanner| task.row(row, scanner),
                     |task, scanner, json, out| {
                         if json {
-                            out.json(&task.json(scanner))
+                            out.json(&task.json(scanner));
                         } else {
-                            report::secrets(task, scanner, out)
+                            report::secrets(task, scanner, out);
                         }
                         Ok(())
                     },
@@ -116,15 +116,15 @@ impl Eval {
             Task::Injection(common) => {
                 let mut task = injection::Injection::new(common.threshold);
                 measure(
-                    common,
+                    &common,
                     out,
                     &mut task,
                     |task, row, scanner| task.row(row, scanner),
                     |task, scanner, json, out| {
                         if json {
-                            out.json(&task.json(scanner))
+                            out.json(&task.json(scanner));
                         } else {
-                            report::injection(task, scanner, out)
+                            report::injection(task, scanner, out);
                         }
                         Ok(())
                     },
@@ -136,7 +136,7 @@ impl Eval {
 
 /// Runs a task over the data: `each` settles a row, `print` writes the sums.
 fn measure<T>(
-    common: Common,
+    common: &Common,
     out: &mut Output,
     task: &mut T,
     each: impl Fn(&mut T, &Row, &mut Scanner<'_>) -> Result<(), String>,

@@ -13,7 +13,7 @@ use crate::cli::output::Output;
 use crate::cli::{Exit, Failure};
 use crate::detect::compare::{Change, differences};
 use crate::detect::{Ruleset, Scope};
-use crate::keys::read_private;
+use crate::keys::Keyring;
 use crate::text::Phase;
 
 /// LIMIT: ids of exchanges that are shown for a rule.
@@ -32,7 +32,7 @@ const MAX_EXCHANGES: usize = 3;
 pub(super) struct Replay {
     /// Folder of the audit log.
     dir: PathBuf,
-    /// The tenant's private key file.
+    /// The tenant's private key file, or a folder of them.
     #[arg(long)]
     key: PathBuf,
     /// The rules to try: files, or folders of them; may be repeated.
@@ -74,10 +74,11 @@ struct Tally {
 
 impl Replay {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
-        let (_, key) = read_private(&self.key).map_err(|error| Failure::new(error.to_string()))?;
+        let mut keys = Keyring::default();
+        keys.add_path(&self.key).map_err(|error| Failure::new(error.to_string()))?;
         let (before, after) = (super::load(&self.against)?, super::load(&self.rules)?);
         let mut tally = Tally::default();
-        let summary = read(&self.dir, &key, |_, json| {
+        let summary = read(&self.dir, &keys, |_, json| {
             if let Ok(record) = serde_json::from_slice::<Value>(json) {
                 tally.add(&record, &before, &after);
             }
