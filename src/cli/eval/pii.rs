@@ -306,7 +306,7 @@ mod tests {
             (vec![label(0, 10, "EMAIL_ADDRESS")], vec![mail(0, 5)], vec![true], vec![true]),
             (vec![label(0, 10, "EMAIL_ADDRESS")], vec![mail(0, 4)], vec![false], vec![false]),
             (vec![label(0, 10, "PHONE_NUMBER")], vec![mail(0, 10)], vec![false], vec![false]),
-            (vec![label(0, 10, "EMAIL_ADDRESS"); 0], vec![mail(0, 10)], vec![], vec![false]),
+            (vec![], vec![mail(0, 10)], vec![], vec![false]),
             (
                 vec![label(0, 10, "EMAIL_ADDRESS"), label(0, 8, "EMAIL_ADDRESS")],
                 vec![mail(0, 8)],
