@@ -157,7 +157,8 @@ fn restorations(context: &Context, channel: &mut Channel, ended: bool) -> usize 
     channel.restored_to
 }
 
-/// Acts on everything that starts before `decided`, in order of start; what overlaps an earlier act is left.
+/// Acts on everything that starts before `decided`, in order of start. Of a finding that overlaps an earlier act, what lies behind that
+/// act is acted upon: in an encoded text, two values can share the group of codes that one ends and the other begins in.
 fn act(
     context: &mut Context,
     channel: &mut Channel,
@@ -175,9 +176,12 @@ fn act(
     acts.extend(channel.restorations.drain(..due).map(|r| Act::Restore { span: r.span, entry: r.entry }));
     acts.sort_by_key(|a| (a.span().start, matches!(a, Act::Finding(_))));
     for act in acts {
-        let span = act.span();
+        let mut span = act.span();
         if span.start < channel.acted_to {
-            continue;
+            if matches!(act, Act::Restore { .. }) || span.end <= channel.acted_to {
+                continue;
+            }
+            span.start = channel.acted_to;
         }
         channel.acted_to = span.end;
         match act {

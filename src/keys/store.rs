@@ -151,7 +151,13 @@ pub fn shred(dir: &Path, listed: &Listed, time: &str) -> Result<PathBuf, KeyErro
         let path = path.to_owned();
         |source| KeyError::Io { path, source }
     };
+    let public = listed.public.as_ref().filter(|public| public.exists());
     match &listed.private {
+        // Shredded before, whole or but for the public half.
+        private if path.exists() && private.as_ref().is_none_or(|private| !private.exists()) => {
+            public.map_or(Ok(()), |public| remove(public))?;
+            return Ok(path);
+        }
         Some(private) => {
             // Before the key: if the machine stops in between, this says that it was meant.
             write(&draft, tombstone.line().as_bytes()).map_err(io_error(&draft))?;
@@ -165,9 +171,7 @@ pub fn shred(dir: &Path, listed: &Listed, time: &str) -> Result<PathBuf, KeyErro
         None => {}
     }
     replace(&draft, &path)?;
-    if let Some(public) = listed.public.as_ref().filter(|public| public.exists()) {
-        remove(public)?;
-    }
+    public.map_or(Ok(()), |public| remove(public))?;
     Ok(path)
 }
 
