@@ -2,6 +2,7 @@
 //! another. What is found is reported where it stands in the text itself.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use crate::detect::finding::{Finding, RuleInfo};
@@ -187,26 +188,30 @@ fn unite(found: Vec<(Finding, bool)>, out: &mut Vec<Finding>) {
         let key = |f: &Finding, exact: bool| (Reverse(exact), f.span.start, Reverse(f.span.end), Reverse(f.confidence));
         key(a, *exact).cmp(&key(b, *other)).then_with(|| a.rule.id.cmp(&b.rule.id))
     });
-    let mut united: Vec<Finding> = Vec::with_capacity(found.len());
+    // By their starts. They are disjoint, so those that overlap a span are the last ones that start before its end.
+    let mut united: BTreeMap<usize, Finding> = BTreeMap::new();
     for (finding, exact) in found {
-        let overlaps = |f: &Finding| f.span.overlaps(finding.span);
-        let surest = united.iter().filter(|f| overlaps(f)).map(|f| f.confidence).max();
+        let over = |f: &&Finding| f.span.overlaps(finding.span);
+        let before = united.range(..finding.span.end).rev().map(|(_, f)| f);
+        let surest = before.take_while(over).map(|f| f.confidence).max();
         if surest.is_some_and(|c| !exact && finding.confidence < c.saturating_add(SURER)) {
             continue;
         }
         let mut whole = finding;
-        while let Some(at) = united.iter().position(|f| f.span.overlaps(whole.span)) {
-            let other = united.swap_remove(at);
+        while let Some((&at, _)) =
+            united.range(..whole.span.end).next_back().filter(|(_, f)| f.span.overlaps(whole.span))
+        {
+            let Some(other) = united.remove(&at) else { break };
             let span = TextSpan::new(other.span.start.min(whole.span.start), other.span.end.max(whole.span.end));
             let wins = (other.confidence, other.span.len()) >= (whole.confidence, whole.span.len());
             whole = Finding { span, ..if wins { other } else { whole } };
         }
-        united.push(whole);
+        united.insert(whole.span.start, whole);
     }
     signals
         .sort_by(|(a, _), (b, _)| (a.span.start, a.span.end, &a.rule.id).cmp(&(b.span.start, b.span.end, &b.rule.id)));
     signals.dedup_by(|(a, _), (b, _)| a.span == b.span && a.rule.id == b.rule.id);
-    out.extend(united.into_iter().chain(signals.into_iter().map(|(f, _)| f)));
+    out.extend(united.into_values().chain(signals.into_iter().map(|(f, _)| f)));
     if let Some(new) = out.get_mut(first..) {
         new.sort_by_key(|f| (f.span.start, f.span.end));
     }
