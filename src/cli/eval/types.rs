@@ -88,8 +88,11 @@ mod tests {
             ("EMAIL_ADDRESS", "pii.phone", false),
             ("DE_IBAN", "pii.iban", true),
             ("CREDIT_CARD", "pci.pan", true),
-            ("FR_NIR", "pii.fr_nir", true),
-            ("FR_NIR", "pii.fr_siren", false),
+            ("FR_NIR", "pii.national_id.fr_nir", true),
+            ("FR_NIR", "pii.national_id.other", true),
+            ("FR_NIR", "pii.tax_id.fr_siren", false),
+            ("XY_ABC", "pii.xy_abc", true),
+            ("XY_ABC", "pii.xy_def", false),
             ("PERSON", "injection.override", false),
             ("NO_SUCH_TYPE", "pii.email", false),
         ] {
