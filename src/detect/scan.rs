@@ -215,9 +215,11 @@ impl Pass<'_> {
             }
             return;
         }
+        // Asked once for the whole place: asked for the rest of it after every match, long places of many would take quadratic time.
+        let ascii_from = matcher.sieve.as_ref().map_or(0, |_| ascii_from(text.as_bytes(), at, end));
         while at < end {
             let found = match anchored {
-                Anchored::No => self.next(matcher, at..end),
+                Anchored::No => self.next(matcher, at..end, ascii_from),
                 _ => self.find(matcher, at..end, Anchored::Yes),
             };
             let Some(whole) = found.filter(|whole| whole.start < self.open) else { return };
@@ -240,11 +242,10 @@ impl Pass<'_> {
     ///
     /// Where the text is not ASCII, Unicode's word boundaries leave only the slowest of the pattern's engines. So the pattern
     /// without them says first where a match can begin at all.
-    fn next(&mut self, matcher: &Matcher, mut range: Range<usize>) -> Option<TextSpan> {
+    fn next(&mut self, matcher: &Matcher, mut range: Range<usize>, ascii_from: usize) -> Option<TextSpan> {
         let text = self.window.text();
-        // With the characters beside it, at which boundaries look.
-        let around = range.start.saturating_sub(1)..range.end.saturating_add(1).min(text.len());
-        let ascii = text.as_bytes().get(around).is_none_or(<[u8]>::is_ascii);
+        // With the character before it, at which a boundary looks.
+        let ascii = range.start.saturating_sub(1) >= ascii_from;
         if let Some(sieve) = matcher.sieve.as_ref().filter(|_| !ascii) {
             for _ in 0..MOST_SIEVED {
                 let start = sieve.search(&Input::new(text).range(range.clone()))?.start();
@@ -332,4 +333,14 @@ impl Pass<'_> {
         let slot = |i: usize| self.slots.get(i).copied().flatten().map(NonMaxUsize::get);
         Some(TextSpan::new(slot(index * 2)?, slot(index * 2 + 1)?))
     }
+}
+
+/// From where on `text[start..end]`, with the character on either side of it, is ASCII.
+fn ascii_from(text: &[u8], start: usize, end: usize) -> usize {
+    let first = start.saturating_sub(1);
+    let around = text.get(first..end.saturating_add(1).min(text.len())).unwrap_or_default();
+    if around.is_ascii() {
+        return first;
+    }
+    around.iter().rposition(|byte| !byte.is_ascii()).map_or(first, |last| first + last + 1)
 }

@@ -46,11 +46,11 @@ def sidecar(folder, session_provider):
 
 @pytest.fixture
 def client(sidecar, provider):
-    with openai.OpenAI(base_url=f"{sidecar.url}/v1", api_key=OPENAI_KEY, max_retries=2, timeout=180) as client:
+    with openai.OpenAI(base_url=f"{sidecar.url}/v1", api_key=OPENAI_KEY, max_retries=2, timeout=60) as client:
         yield client
 
 
 @pytest.fixture
 def claude(sidecar, provider):
-    with anthropic.Anthropic(base_url=sidecar.url, api_key=ANTHROPIC_KEY, max_retries=2, timeout=180) as client:
+    with anthropic.Anthropic(base_url=sidecar.url, api_key=ANTHROPIC_KEY, max_retries=2, timeout=60) as client:
         yield client
