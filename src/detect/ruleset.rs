@@ -17,6 +17,7 @@ mod schema;
 mod selftest;
 pub(crate) mod shape;
 mod tuning;
+mod words;
 
 use std::fmt;
 use std::path::PathBuf;

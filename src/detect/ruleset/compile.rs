@@ -13,9 +13,10 @@ use super::numeral::Numeral;
 use super::phrase::{self, MOST_GAP, MOST_UNLESS, Phrase};
 use super::schema::RuleSpec;
 use super::shape;
+use super::words::{context_words, essential, spellings};
 use super::{Matcher, Prefilter, Rule};
 use crate::detect::finding::RuleInfo;
-use crate::detect::scan::{CONTEXT_AFTER, CONTEXT_BEFORE, mentions, word_finder};
+use crate::detect::scan::{CONTEXT_AFTER, CONTEXT_BEFORE, word_finder};
 use crate::detect::validate;
 
 /// LIMIT: rules of one set; the shipped set has a few hundred.
@@ -327,30 +328,6 @@ fn context(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Option<AhoCor
     }
 }
 
-/// The context words of a rule as they are looked for: each in its usual spellings, several words also written as one, as names of
-/// fields are (`tax id`, `tax_id`, `tax-id`, `taxid`).
-fn context_words(spec: &RuleSpec) -> Vec<String> {
-    let words = spec.context.iter().map(|w| w.trim()).filter(|w| !w.is_empty());
-    let joined = words.flat_map(|word| match word.contains(' ') {
-        true => [" ", "_", "-", ""].iter().map(|link| word.replace(' ', link)).collect(),
-        false => vec![word.to_owned()],
-    });
-    joined.flat_map(|word| spellings(&word)).collect()
-}
-
-/// The words without those that have another one in them as a word: whoever finds the others finds them.
-fn essential(mut words: Vec<String>) -> Vec<String> {
-    words.sort_by_key(String::len);
-    let mut kept: Vec<String> = Vec::new();
-    for word in words {
-        let found = word_finder(&kept).is_ok_and(|finder| mentions(&word, &finder));
-        if !found {
-            kept.push(word);
-        }
-    }
-    kept
-}
-
 /// Where the pattern has to run. Matches without a keyword in or near them, or with too few digits, are none (see `judge`), so that
 /// windows may miss them.
 fn prefilter(spec: &RuleSpec, hir: &Hir) -> Prefilter {
@@ -390,19 +367,4 @@ fn is_whole(hir: &Hir) -> bool {
         }
         _ => is_secret(hir),
     }
-}
-
-/// The automaton ignores the case of ASCII letters only; other scripts get their usual spellings.
-pub(super) fn spellings(keyword: &str) -> Vec<String> {
-    if keyword.is_ascii() {
-        return vec![keyword.to_ascii_lowercase()];
-    }
-    let mut chars = keyword.chars();
-    let title = chars.next().map(|c| c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect());
-    let mut all: Vec<String> = [keyword.to_lowercase(), keyword.to_uppercase(), keyword.to_owned()].into();
-    all.extend(title);
-    all.iter_mut().for_each(|s| s.make_ascii_lowercase());
-    all.sort_unstable();
-    all.dedup();
-    all
 }

@@ -67,7 +67,7 @@ impl Phrase {
         for (class, name) in classes.enumerate() {
             for word in spec.classes.get(name).into_iter().flatten() {
                 let (first, rest, stem) = parts(word);
-                for spelling in super::compile::spellings(&first) {
+                for spelling in super::words::spellings(&first) {
                     firsts.push(spelling);
                     let unspaced = first.chars().next().is_some_and(is_unspaced);
                     entries.push(Entry { class, rest: rest.clone(), stem, unspaced });
