@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::rules::{Source, load};
 use super::{Exit, Failure};
-use crate::detect::{Finding, Ruleset, ScanState, Scope};
+use crate::detect::{Finding, Ruleset, Scope};
 use crate::policy::{Guardrails, Profile};
 use crate::text::{Part, Phase};
 use data::Row;
@@ -76,77 +76,50 @@ struct Common {
 impl Eval {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         match self.task {
-            Task::Pii(common) => {
-                let threshold = common.threshold.unwrap_or_else(|| acted_on("pii.email"));
-                let mut task = pii::Pii::new(types::Types::embedded()?, threshold);
-                measure(
-                    &common,
-                    out,
-                    &mut task,
-                    |task, row, scanner| task.row(row, scanner),
-                    |task, scanner, json, out| {
-                        let report =
-                            std::mem::replace(task, pii::Pii::new(types::Types::embedded()?, threshold)).finish();
-                        if json {
-                            out.json(&report.json(scanner, threshold));
-                        } else {
-                            report::pii(&report, scanner, threshold, out);
-                        }
-                        Ok(())
-                    },
-                )
-            }
-            Task::Secrets(common) => {
-                let mut task = secrets::Secrets::new(common.threshold.unwrap_or_else(|| acted_on("secret.credential")));
-                measure(
-                    &common,
-                    out,
-                    &mut task,
-                    |task, row, scanner| task.row(row, scanner),
-                    |task, scanner, json, out| {
-                        if json {
-                            out.json(&task.json(scanner));
-                        } else {
-                            report::secrets(task, scanner, out);
-                        }
-                        Ok(())
-                    },
-                )
-            }
-            Task::Injection(common) => {
-                let mut task = injection::Injection::new(common.threshold);
-                measure(
-                    &common,
-                    out,
-                    &mut task,
-                    |task, row, scanner| task.row(row, scanner),
-                    |task, scanner, json, out| {
-                        if json {
-                            out.json(&task.json(scanner));
-                        } else {
-                            report::injection(task, scanner, out);
-                        }
-                        Ok(())
-                    },
-                )
-            }
-        }
+            Task::Pii(common) => pii(&common, out),
+            Task::Secrets(common) => secrets(&common, out),
+            Task::Injection(common) => injection(&common, out),
+        }?;
+        Ok(Exit::Clean)
     }
 }
 
-/// Runs a task over the data: `each` settles a row, `print` writes the sums.
-fn measure<T>(
-    common: &Common,
-    out: &mut Output,
-    task: &mut T,
-    each: impl Fn(&mut T, &Row, &mut Scanner<'_>) -> Result<(), String>,
-    print: impl FnOnce(&mut T, &Scanner<'_>, bool, &mut Output) -> Result<(), Failure>,
-) -> Result<Exit, Failure> {
+fn pii(common: &Common, out: &mut Output) -> Result<(), Failure> {
     let ruleset = load(&common.source.paths)?;
     let mut scanner = Scanner::new(&ruleset);
-    data::for_each(&common.data, out, |row| each(task, &row, &mut scanner))?;
-    print(task, &scanner, common.json, out)?;
-    Ok(Exit::Clean)
+    let threshold = common.threshold.unwrap_or_else(|| acted_on("pii.email"));
+    let mut task = pii::Pii::new(types::Types::embedded()?, threshold);
+    data::for_each(&common.data, out, |row| task.row(&row, &mut scanner))?;
+    let report = task.finish();
+    match common.json {
+        true => out.json(&report.json(&scanner, threshold)),
+        false => report::pii(&report, &scanner, threshold, out),
+    }
+    Ok(())
+}
+
+fn secrets(common: &Common, out: &mut Output) -> Result<(), Failure> {
+    let ruleset = load(&common.source.paths)?;
+    let mut scanner = Scanner::new(&ruleset);
+    let mut task = secrets::Secrets::new(common.threshold.unwrap_or_else(|| acted_on("secret.credential")));
+    data::for_each(&common.data, out, |row| task.row(&row, &mut scanner))?;
+    match common.json {
+        true => out.json(&task.json(&scanner)),
+        false => report::secrets(&task, &scanner, out),
+    }
+    Ok(())
+}
+
+fn injection(common: &Common, out: &mut Output) -> Result<(), Failure> {
+    let ruleset = load(&common.source.paths)?;
+    let mut scanner = Scanner::new(&ruleset);
+    let mut task = injection::Injection::new(common.threshold);
+    data::for_each(&common.data, out, |row| task.row(&row, &mut scanner))?;
+    match common.json {
+        true => out.json(&task.json(&scanner)),
+        false => report::injection(&task, &scanner, out),
+    }
+    Ok(())
 }
 
 /// The least confidence at which the default profile acts on findings of `kind` in a request.
@@ -180,10 +153,9 @@ impl<'a> Scanner<'a> {
 
     /// Finds everything in the row's text, as in a whole request text: `findings`, until the next row.
     fn scan(&mut self, row: &Row) -> &Self {
-        self.findings.clear();
         let scope = Scope { phase: Phase::Request, injection: true };
         let begun = Instant::now();
-        self.ruleset.scan(scope, &row.text, true, &mut ScanState::default(), &mut self.findings);
+        self.findings = self.ruleset.scan_whole(scope, &row.text);
         self.busy += begun.elapsed();
         self.texts += 1;
         self.bytes += row.text.len();
