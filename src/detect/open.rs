@@ -12,7 +12,9 @@
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
-use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind, Repetition};
+use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition};
+
+use super::ruleset::numeral::{self, Bytes};
 
 /// Counted repetitions above this count as unbounded: keeps the automaton small.
 const MAX_COUNTED: u32 = 6;
@@ -24,6 +26,11 @@ const NFA_BYTES: usize = 32 << 20;
 const DFA_BYTES: usize = 1 << 20;
 /// Rules are grouped by their longest match, so that one rule of long matches does not lend its length to all.
 const GROUPS: [usize; 4] = [128, 512, 4096, usize::MAX];
+
+/// So many patterns share an automaton: the states of a larger one multiply, those of two add up.
+const TOGETHER: usize = 16;
+/// Patterns whose matches are at most this long stand for one another where their bytes are alike ([`Plain`]).
+const PLAIN_REACH: usize = GROUPS[0];
 
 /// The backward automata of a ruleset.
 #[derive(Debug, Default)]
@@ -49,15 +56,24 @@ impl OpenTail {
     /// The patterns together are too large.
     pub(crate) fn new<'a>(patterns: impl Iterator<Item = (&'a Hir, usize)>) -> Result<Self, String> {
         let mut sorted: [(usize, Vec<Hir>); 4] = Default::default();
+        let mut plain: [Option<Plain>; 2] = [None; 2];
         for (hir, reach) in patterns {
             let group = GROUPS.iter().zip(&mut sorted).find(|(limit, _)| reach <= **limit);
             if let Some((_, (longest, hirs))) = group {
                 *longest = (*longest).max(reach);
-                hirs.push(beginnings(hir, Hir::empty()));
+                let own = Plain::of(hir);
+                let kind = own.kind().filter(|_| reach <= PLAIN_REACH);
+                match kind.and_then(|kind| plain.get_mut(kind)) {
+                    Some(of_kind) => *of_kind = Some(of_kind.map_or(own, |all| all.or(own))),
+                    None => hirs.push(beginnings(hir, Hir::empty())),
+                }
             }
         }
-        let groups = sorted.into_iter().filter(|(_, hirs)| !hirs.is_empty());
-        let groups = groups.map(|(reach, hirs)| Ok(Group { reach, dfa: backward(&Hir::alternation(hirs))? }));
+        if let Some((_, hirs)) = sorted.first_mut() {
+            hirs.extend(plain.into_iter().flatten().map(Plain::beginnings));
+        }
+        let some = sorted.iter().flat_map(|(reach, hirs)| hirs.chunks(TOGETHER).map(move |some| (*reach, some)));
+        let groups = some.map(|(reach, hirs)| Ok(Group { reach, dfa: backward(&Hir::alternation(hirs.to_vec()))? }));
         Ok(Self { groups: groups.collect::<Result<_, String>>()? })
     }
 
@@ -85,6 +101,48 @@ impl OpenTail {
             open = open.min(start);
         }
         open
+    }
+}
+
+/// Which bytes the matches of a pattern begin with, and which they have.
+///
+/// Hundreds of patterns for numbers and tokens, each with counts of its own, make an automaton of endless states, built anew at every
+/// turn of a text. But what is open at a text's end differs little between them: digits with what stands between digits, or a
+/// token. So short patterns that have nothing else are held by their bytes alone: a number, a token is open until it ends.
+#[derive(Debug, Clone, Copy)]
+struct Plain {
+    first: Bytes,
+    all: Bytes,
+}
+
+impl Plain {
+    fn of(hir: &Hir) -> Self {
+        Self { first: numeral::first_byte(hir), all: numeral::bytes(hir) }
+    }
+
+    /// Numbers (0) have no letters, tokens (1) no spaces; what has both, or goes beyond ASCII, is neither.
+    fn kind(&self) -> Option<usize> {
+        let has = |test: fn(&u8) -> bool| (0..=u8::MAX).any(|byte| self.all.has(byte) && test(&byte));
+        match (has(|b| !b.is_ascii()), has(u8::is_ascii_alphabetic), has(u8::is_ascii_whitespace)) {
+            (false, false, _) => Some(0),
+            (false, true, false) => Some(1),
+            _ => None,
+        }
+    }
+
+    const fn or(self, other: Self) -> Self {
+        Self { first: self.first.or(other.first), all: self.all.or(other.all) }
+    }
+
+    /// All beginnings of all that has these bytes.
+    fn beginnings(self) -> Hir {
+        let class = |bytes: Bytes| {
+            let ranges = (0..=u8::MAX)
+                .filter(|byte| bytes.has(*byte))
+                .map(|byte| ClassUnicodeRange::new(byte.into(), byte.into()));
+            Hir::class(Class::Unicode(ClassUnicode::new(ranges)))
+        };
+        optional(Hir::concat(vec![class(self.first), repeat(class(self.all), 0, None)]))
     }
 }
 

@@ -202,7 +202,7 @@ fn phrase(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
     Some(Matcher {
         must_be_near: Box::default(),
         keywords: class(0),
-        also: if spec.phrase.len() > 2 { class(1) } else { Vec::new() },
+        also: class(1),
         around_also: around,
         prefilter: Prefilter::Keywords(around),
         injection: true,
@@ -233,7 +233,7 @@ fn matcher(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         return None;
     }
     let hir = match regex_syntax::parse(&spec.regex) {
-        Ok(hir) => hir,
+        Ok(hir) => shape::folded(&hir),
         Err(e) => {
             reporter.report_at(
                 "regex",

@@ -13,6 +13,8 @@ use super::shape;
 type Lengths = u32;
 /// Stands for all lengths from here on.
 const LONGEST: u32 = 31;
+/// How many lengths are told apart.
+pub(crate) const LENGTHS: usize = LONGEST as usize + 1;
 /// Nothing but the empty run.
 const EMPTY: Lengths = 1;
 /// LIMIT: repetitions followed one by one; by then every length has been seen.
@@ -59,8 +61,10 @@ impl Bytes {
         }
     }
 
-    fn join(&mut self, other: &Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
+    /// Both sets together.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Self([a | e, b | f, c | g, d | h])
     }
 }
 
@@ -318,7 +322,7 @@ fn positions(hir: &Hir, count: usize) -> Vec<Bytes> {
                 .map(|part| of(part, count))
                 .reduce(|(mut a, len_a), (b, len_b)| {
                     a.truncate(b.len());
-                    a.iter_mut().zip(&b).for_each(|(x, y)| x.join(y));
+                    a.iter_mut().zip(&b).for_each(|(x, y)| *x = x.or(*y));
                     (a, if len_a == len_b { len_a } else { None })
                 })
                 .unwrap_or_default(),
@@ -340,7 +344,19 @@ fn positions(hir: &Hir, count: usize) -> Vec<Bytes> {
     of(hir, count).0
 }
 
-/// All bytes of a pattern that are no digits.
+/// All bytes that matches may have.
+pub(crate) fn bytes(hir: &Hir) -> Bytes {
+    let mut all = Bytes::NONE;
+    collect(hir, &mut all);
+    all
+}
+
+/// What the first byte of matches may be.
+pub(crate) fn first_byte(hir: &Hir) -> Bytes {
+    positions(hir, 1).first().copied().unwrap_or_else(|| bytes(hir))
+}
+
+/// All bytes of a pattern.
 fn collect(hir: &Hir, into: &mut Bytes) {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}

@@ -4,7 +4,7 @@
 //! So a rule names three classes, and the classes name words, language by language. A verdict costs one pass of an automaton over the
 //! window around a keyword; nothing is parsed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
 
@@ -31,6 +31,8 @@ pub(crate) struct Phrase {
     gap: usize,
     /// For each class after the slots: how far before the phrase it counts.
     unless: Vec<usize>,
+    /// First words of entries that may go on as longer words.
+    stems: BTreeSet<String>,
 }
 
 /// One word, or several in a row.
@@ -63,11 +65,15 @@ impl Phrase {
     pub(super) fn new(spec: &RuleSpec) -> Result<Self, String> {
         let mut entries = Vec::new();
         let mut firsts = Vec::new();
+        let mut stems = BTreeSet::new();
         let classes = spec.phrase.iter().chain(spec.unless.keys());
         for (class, name) in classes.enumerate() {
             for word in spec.classes.get(name).into_iter().flatten() {
                 let (first, rest, stem) = parts(word);
                 for spelling in super::words::spellings(&first) {
+                    if stem && rest.is_empty() {
+                        stems.insert(spelling.clone());
+                    }
                     firsts.push(spelling);
                     let unspaced = first.chars().next().is_some_and(is_unspaced);
                     entries.push(Entry { class, rest: rest.clone(), stem, unspaced });
@@ -80,7 +86,7 @@ impl Phrase {
             .build(firsts)
             .map_err(|e| e.to_string())?;
         let unless = spec.unless.values().copied().collect();
-        Ok(Self { words, entries, slots: spec.phrase.len(), gap: spec.gap.unwrap_or(GAP), unless })
+        Ok(Self { words, entries, slots: spec.phrase.len(), gap: spec.gap.unwrap_or(GAP), unless, stems })
     }
 
     /// How far a phrase reaches around one of its words, in bytes.
@@ -88,6 +94,13 @@ impl Phrase {
         // Four bytes a character; a word has some sixteen.
         let before = self.unless.iter().copied().max().unwrap_or(0);
         4 * ((self.gap + 16) * self.slots + before)
+    }
+
+    /// What may stand beside a hit of the prefilter for `keyword`, so that it can be a word of this phrase: whether it must be the
+    /// beginning of a word, and whether it must be its end.
+    pub(crate) fn edges(&self, keyword: &str) -> (bool, bool) {
+        let spaced = keyword.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+        (spaced, spaced && !self.stems.contains(keyword))
     }
 
     /// The first phrase of `text` in `start..end`.

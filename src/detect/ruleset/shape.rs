@@ -4,7 +4,9 @@
 //! text was cut. So a rule's windows are *proven* to hold all of its matches; a pattern that does not let itself
 //! be proven is run on all of the text, and lint says so.
 
-use regex_syntax::hir::{Class, Hir, HirKind, Look, LookSet, Repetition};
+use std::sync::LazyLock;
+
+use regex_syntax::hir::{Capture, Class, ClassUnicode, Hir, HirKind, Look, LookSet, Repetition};
 
 /// LIMIT: strings that one stretch of a pattern may stand for while its keywords are proven.
 const MAX_STRINGS: usize = 512;
@@ -44,6 +46,30 @@ pub(super) fn unbounded(hir: &Hir) -> Hir {
         HirKind::Repetition(r) => Hir::repetition(Repetition { sub: Box::new(unbounded(&r.sub)), ..r.clone() }),
     }
 }
+
+/// `hir` without the characters beyond ASCII that views do not hold, since folding makes ASCII of them: digits of other scripts (`\\d`),
+/// and what `(?i)` adds to `s` and `k`. What is left of most patterns is ASCII, and its automata are a fraction of what they were.
+pub(super) fn folded(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Class(Class::Unicode(class)) => {
+            let mut kept = class.clone();
+            NOT_HELD.iter().for_each(|absent| kept.difference(absent));
+            // Wide classes (`[^"]`) would only become more intricate.
+            if kept.is_ascii() { Hir::class(Class::Unicode(kept)) } else { hir.clone() }
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => hir.clone(),
+        HirKind::Capture(c) => Hir::capture(Capture { sub: Box::new(folded(&c.sub)), ..c.clone() }),
+        HirKind::Concat(all) => Hir::concat(all.iter().map(folded).collect()),
+        HirKind::Alternation(all) => Hir::alternation(all.iter().map(folded).collect()),
+        HirKind::Repetition(r) => Hir::repetition(Repetition { sub: Box::new(folded(&r.sub)), ..r.clone() }),
+    }
+}
+
+/// What views do not hold, see [`folded`].
+static NOT_HELD: LazyLock<Option<ClassUnicode>> = LazyLock::new(|| {
+    let parsed = regex_syntax::parse(r"[[\d\x{17F}\x{212A}]&&[^0-9]]").ok()?;
+    if let HirKind::Class(Class::Unicode(class)) = parsed.into_kind() { Some(class) } else { None }
+});
 
 /// `hir` without groups.
 pub(super) fn ungrouped(hir: &Hir) -> Hir {

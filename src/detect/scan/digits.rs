@@ -1,8 +1,10 @@
 //! Where rules for numbers have to look: one pass over the text finds its runs of digits, and each rule sees only those that lie
 //! as the digits of its matches may ([`Numeral`]).
 
+use std::sync::Arc;
+
 use super::{Each, Place};
-use crate::detect::ruleset::numeral::Numeral;
+use crate::detect::ruleset::numeral::{LENGTHS, Numeral};
 
 /// Rules are grouped by the gap that their digits may have between them, so that far-reaching rules do not make the others look at
 /// numbers that only they could join.
@@ -21,7 +23,10 @@ struct Group {
     gap: usize,
     /// Fewest digits of any of its rules.
     least: usize,
-    rules: Vec<(u32, Numeral)>,
+    /// Rules whose matches begin at a run of digits, by the length of that run.
+    begin: [Vec<(u32, Arc<Numeral>)>; LENGTHS],
+    /// The others.
+    others: Vec<(u32, Arc<Numeral>)>,
 }
 
 /// Digits beside one another.
@@ -45,13 +50,20 @@ pub(super) struct Clusters([Cluster; GAPS.len()]);
 impl Digits {
     pub(super) fn add(&mut self, rule: u32, numeral: Numeral) {
         let gap = GAPS.into_iter().find(|step| numeral.gap <= *step).unwrap_or(usize::MAX);
-        let least = numeral.least;
-        match self.groups.iter_mut().find(|g| g.gap == gap) {
-            Some(group) => {
-                group.least = group.least.min(least);
-                group.rules.push((rule, numeral));
+        let at = self.groups.iter().position(|g| g.gap == gap).unwrap_or_else(|| {
+            let begin = std::array::from_fn(|_| Vec::new());
+            self.groups.push(Group { gap, least: usize::MAX, begin, others: Vec::new() });
+            self.groups.len() - 1
+        });
+        let Some(group) = self.groups.get_mut(at) else { return };
+        group.least = group.least.min(numeral.least);
+        let numeral = Arc::new(numeral);
+        match numeral.begins {
+            Some(_) => {
+                let fitting = group.begin.iter_mut().enumerate().filter(|(len, _)| numeral.has_run(*len));
+                fitting.for_each(|(_, rules)| rules.push((rule, Arc::clone(&numeral))));
             }
-            None => self.groups.push(Group { gap, least, rules: vec![(rule, numeral)] }),
+            None => group.others.push((rule, numeral)),
         }
     }
 
@@ -99,36 +111,32 @@ impl Digits {
 impl Group {
     fn close(&self, cluster: &mut Cluster, text: &[u8], from: usize, each: Each<'_>) {
         if cluster.digits >= self.least {
-            for (rule, numeral) in self.rules.iter().filter(|(_, numeral)| cluster.digits >= numeral.least) {
-                match &numeral.begins {
-                    Some(begins) => {
-                        for (first, run) in cluster.runs.iter().enumerate() {
-                            let Some(start) = run.start.checked_sub(begins.len()).filter(|start| *start >= from) else {
-                                continue;
-                            };
-                            if numeral.has_run(run.end - run.start)
-                                && Numeral::may_begin(begins, text.get(start..run.start).unwrap_or_default())
-                                && chain(numeral, cluster.runs.get(first..).unwrap_or_default(), text, numeral.least).1
-                                    >= numeral.least
-                            {
-                                each(*rule, Place::At(start));
-                            }
-                        }
+            for (first, run) in cluster.runs.iter().enumerate() {
+                let rest = cluster.runs.get(first..).unwrap_or_default();
+                let rules = self.begin.get((run.end - run.start).min(LENGTHS - 1)).into_iter().flatten();
+                for (rule, numeral) in rules.filter(|(_, numeral)| cluster.digits >= numeral.least) {
+                    let begins = numeral.begins.as_deref().unwrap_or_default();
+                    let start = run.start.checked_sub(begins.len()).filter(|start| *start >= from);
+                    if let Some(start) = start
+                        && Numeral::may_begin(begins, text.get(start..run.start).unwrap_or_default())
+                        && chain(numeral, rest, text, numeral.least).1 >= numeral.least
+                    {
+                        each(*rule, Place::At(start));
                     }
-                    None => {
-                        let mut runs = cluster.runs.as_slice();
-                        while let Some(first) = runs.first() {
-                            let (count, digits) = chain(numeral, runs, text, usize::MAX);
-                            let (own, rest) = runs.split_at_checked(count.max(1)).unwrap_or((runs, &[]));
-                            if digits >= numeral.least
-                                && let Some(last) = own.last()
-                            {
-                                let start = first.start.saturating_sub(numeral.lead);
-                                each(*rule, Place::Within(start, last.end.saturating_add(numeral.trail)));
-                            }
-                            runs = rest;
-                        }
+                }
+            }
+            for (rule, numeral) in self.others.iter().filter(|(_, numeral)| cluster.digits >= numeral.least) {
+                let mut runs = cluster.runs.as_slice();
+                while let Some(first) = runs.first() {
+                    let (count, digits) = chain(numeral, runs, text, usize::MAX);
+                    let (own, rest) = runs.split_at_checked(count.max(1)).unwrap_or((runs, &[]));
+                    if digits >= numeral.least
+                        && let Some(last) = own.last()
+                    {
+                        let start = first.start.saturating_sub(numeral.lead);
+                        each(*rule, Place::Within(start, last.end.saturating_add(numeral.trail)));
                     }
+                    runs = rest;
                 }
             }
         }

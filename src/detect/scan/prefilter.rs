@@ -17,9 +17,19 @@ const INJECTION_REACH: usize = 4 << 10;
 pub(super) struct Finder {
     keywords: Option<Keywords>,
     /// By keyword: the rules that have it.
-    by_keyword: Vec<Vec<Hit>>,
+    by_keyword: Vec<Word>,
     digits: Digits,
     always: Vec<u32>,
+}
+
+/// A keyword: whom it concerns.
+#[derive(Debug, Default)]
+struct Word {
+    hits: Vec<Hit>,
+    /// What all of them demand of a place, so that most places are dropped without asking each.
+    starts: bool,
+    word: bool,
+    injection: bool,
 }
 
 /// A rule and how far its matches reach around a hit.
@@ -155,12 +165,18 @@ impl Finder {
                 Prefilter::Context { lead, trail } => {
                     this.add_words(&mut words, &rule.matcher.keywords, Hit { word: true, ..hit(*lead, *trail) });
                 }
-                Prefilter::Keywords(found) if rule.matcher.also.is_empty() => {
-                    this.add_words(&mut words, &rule.matcher.keywords, around(*found, Side::Alone));
-                }
                 Prefilter::Keywords(found) => {
-                    this.add_words(&mut words, &rule.matcher.keywords, around(*found, Side::Keyword));
-                    this.add_words(&mut words, &rule.matcher.also, around(rule.matcher.around_also, Side::Also));
+                    let also = &rule.matcher.also;
+                    let side = if also.is_empty() { Side::Alone } else { Side::Keyword };
+                    let sides = [(&rule.matcher.keywords, found, side), (also, &rule.matcher.around_also, Side::Also)];
+                    for (own, found, side) in sides {
+                        let hit = around(*found, side);
+                        for word in own {
+                            let edges = rule.matcher.phrase.as_ref().map(|phrase| phrase.edges(word));
+                            let (starts, whole) = edges.unwrap_or((hit.starts, hit.word));
+                            this.add_words(&mut words, std::slice::from_ref(word), Hit { starts, word: whole, ..hit });
+                        }
+                    }
                 }
             }
         }
@@ -174,12 +190,15 @@ impl Finder {
         for word in new {
             let at = words.iter().position(|w| w == word).unwrap_or_else(|| {
                 words.push(word.clone());
-                self.by_keyword.push(Vec::new());
+                self.by_keyword.push(Word { starts: true, word: true, injection: true, ..Word::default() });
                 words.len() - 1
             });
-            let hits = self.by_keyword.get_mut(at);
-            let hits = hits.filter(|hits| hits.iter().all(|h| (h.rule, h.side) != (hit.rule, hit.side)));
-            hits.into_iter().for_each(|hits| hits.push(hit));
+            let Some(own) = self.by_keyword.get_mut(at) else { continue };
+            if own.hits.iter().all(|h| (h.rule, h.side) != (hit.rule, hit.side)) {
+                own.hits.push(hit);
+                (own.starts, own.word) = (own.starts && hit.starts, own.word && hit.word);
+                own.injection &= hit.injection;
+            }
         }
     }
 
@@ -206,10 +225,17 @@ impl Finder {
             // A keyword may stand shortly before a match.
             let first = text.floor_char_boundary(from.saturating_sub(CONTEXT_BEFORE));
             keywords.find(text.as_bytes(), first, hits, |word, start, end| {
+                let Some(word) = self.by_keyword.get(word) else { return };
                 let before = start.checked_sub(1).and_then(|at| text.as_bytes().get(at));
                 let inside = before.is_some_and(u8::is_ascii_alphanumeric);
+                if inside && word.starts || word.injection && !scope.injection {
+                    return;
+                }
                 let goes_on = !ends_word(text.as_bytes(), end);
-                for hit in self.by_keyword.get(word).into_iter().flatten() {
+                if goes_on && word.word {
+                    return;
+                }
+                for hit in &word.hits {
                     let (first, last) = (end.saturating_sub(hit.lead), start.saturating_add(hit.trail));
                     let apart = inside && hit.starts || goes_on && hit.word;
                     let wanted = (scope.injection || !hit.injection) && !apart && first < open;
