@@ -353,7 +353,38 @@ pub(crate) fn bytes(hir: &Hir) -> Bytes {
 
 /// What the first byte of matches may be.
 pub(crate) fn first_byte(hir: &Hir) -> Bytes {
-    positions(hir, 1).first().copied().unwrap_or_else(|| bytes(hir))
+    // With it: whether a match may be empty, so that its first byte is one of what follows.
+    fn first(hir: &Hir) -> (Bytes, bool) {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => (Bytes::NONE, true),
+            HirKind::Literal(l) => {
+                let mut set = Bytes::NONE;
+                l.0.first().iter().for_each(|b| set.add(**b, **b));
+                (set, false)
+            }
+            HirKind::Class(_) => (bytes(hir), false),
+            HirKind::Capture(c) => first(&c.sub),
+            HirKind::Repetition(r) => {
+                let (set, empty) = first(&r.sub);
+                (set, empty || r.min == 0)
+            }
+            HirKind::Alternation(all) => {
+                all.iter().map(first).fold((Bytes::NONE, false), |(set, empty), (more, or)| (set.or(more), empty || or))
+            }
+            HirKind::Concat(all) => {
+                let mut set = Bytes::NONE;
+                for part in all {
+                    let (more, empty) = first(part);
+                    set = set.or(more);
+                    if !empty {
+                        return (set, false);
+                    }
+                }
+                (set, true)
+            }
+        }
+    }
+    first(hir).0
 }
 
 /// All bytes of a pattern.
