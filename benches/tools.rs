@@ -19,6 +19,7 @@ use sidewall::tools::{Arguments, Definition, Schema, Toolbox, Trust};
 const ROUNDS: usize = 9;
 const CALLS: u32 = 2_000;
 static SHAPES: [ToolShape; 1] = [ToolShape {
+    kind: "",
     name: "/name",
     description: "/description",
     schema: Some("/input_schema"),

@@ -14,6 +14,7 @@ mod refusal;
 mod report;
 mod request;
 mod response;
+mod told;
 
 pub use cleared::Cleared;
 pub use context::Guards;

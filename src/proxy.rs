@@ -101,19 +101,8 @@ struct Call<'p> {
 
 /// An upstream's answer that may be passed on.
 enum Answer {
-    Whole {
-        head: Head,
-        pieces: Vec<Cleared<Bytes>>,
-        report: Report,
-        took: Duration,
-    },
-    Stream {
-        head: Head,
-        upstream: Incoming,
-        inspector: Box<ResponseInspector>,
-        idle: Duration,
-        end_mark: &'static [u8],
-    },
+    Whole { head: Head, pieces: Vec<Cleared<Bytes>>, report: Report, took: Duration },
+    Stream { head: Head, upstream: Incoming, inspector: Box<ResponseInspector>, idle: Duration },
     Bodiless(Head),
 }
 
@@ -207,10 +196,10 @@ impl Proxy {
         let call = Call { parts, target, carries, consumed, guards };
         let answer = self.forward(&mut exchange, call, body, &mut found).await;
         let outcome = match answer {
-            Ok(Answer::Stream { head, upstream, inspector, idle, end_mark }) => {
+            Ok(Answer::Stream { head, upstream, inspector, idle }) => {
                 exchange.answers(head.status.as_u16(), true);
                 let facts = exchange.facts().clone();
-                let stream = GuardedStream::new(upstream, *inspector, exchange, idle, end_mark);
+                let stream = GuardedStream::new(upstream, *inspector, exchange, idle);
                 return respond(head, OutBody::stream(stream), &facts, None);
             }
             Ok(Answer::Whole { head, pieces, report, took }) => {
@@ -283,7 +272,7 @@ impl Proxy {
             exchange.admitted().await?;
             let idle = upstream.idle_timeout();
             let inspector = Box::new(inspector);
-            return Ok(Answer::Stream { head, upstream: incoming, inspector, idle, end_mark: table.stream_end });
+            return Ok(Answer::Stream { head, upstream: incoming, inspector, idle });
         }
         let (chunks, held) = whole::read(incoming, self.limits.bytes, upstream.idle_timeout(), &self.bytes).await?;
         exchange.hold(held);

@@ -24,6 +24,7 @@ mod delivery;
 mod memory;
 mod openai;
 mod reply;
+mod responses;
 mod scenario;
 
 pub(super) use answer::next_placeholder;

@@ -31,6 +31,7 @@ const RESULT_BLOCKS: &[&str] = &[
 
 /// Source: <https://docs.anthropic.com/en/api/messages#body-tools>. Tools that the provider defines have a type, a name and no schema.
 static TOOLS: [ToolShape; 1] = [ToolShape {
+    kind: "",
     name: "/name",
     description: "/description",
     schema: Some("/input_schema"),
@@ -162,7 +163,7 @@ const BLOCK_END: &[&str] = &["content_block_stop", "message_stop"];
 static STREAM: [Row; 42] = [
     typed("type", BLOCK_END, Class::Ends),
     row("type", Class::Type),
-    row("index", Class::Index),
+    row("index", Class::Index(0)),
     row("message.id", Class::Token),
     row("message.type", Class::Type),
     row("message.role", Class::Role),
@@ -225,10 +226,12 @@ static ERRORS: ErrorStyle = ErrorStyle {
         })
     },
     event: Some("error"),
+    event_body: None,
 };
 
 /// The dialect.
-pub static DIALECT: Dialect = Dialect { name: "anthropic", terminators: &[], errors: &ERRORS };
+pub static DIALECT: Dialect =
+    Dialect { name: "anthropic", terminators: &[], stream_ends: &["message_stop"], errors: &ERRORS };
 
 /// Its endpoints.
 pub static ENDPOINTS: [Endpoint; 4] = [

@@ -1,5 +1,4 @@
-//! What the wire around the JSON looks like at each provider: headers that may pass, where the credential stands, and the
-//! mark of a stream's last event. One row a dialect.
+//! What the wire around the JSON looks like at each provider: headers that may pass, and where the credential stands. One row a dialect.
 
 /// Where a provider expects its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +21,6 @@ pub struct HeaderTable {
     pub request: &'static [&'static str],
     /// Response headers that pass, in the same way.
     pub response: &'static [&'static str],
-    /// Bytes that stand in a stream's last event. A piece with them is held until the record of the exchange is on disk.
-    pub stream_end: &'static [u8],
 }
 
 /// Response headers that pass for every dialect.
@@ -39,7 +36,6 @@ static TABLES: [HeaderTable; 3] = [
         credential: CredentialHeader::Bearer,
         request: &["openai-beta", "openai-organization", "openai-project", "x-client-request-id"],
         response: &["openai-*", "x-ratelimit-*"],
-        stream_end: b"[DONE]",
     },
     // https://docs.anthropic.com/en/api/overview, …/rate-limits, …/messages-streaming
     HeaderTable {
@@ -47,14 +43,12 @@ static TABLES: [HeaderTable; 3] = [
         credential: CredentialHeader::Plain("x-api-key"),
         request: &["anthropic-version", "anthropic-beta"],
         response: &["anthropic-ratelimit-*", "anthropic-organization-id"],
-        stream_end: b"message_stop",
     },
     HeaderTable {
         dialect: "generic",
         credential: CredentialHeader::Bearer,
         request: &[],
         response: &["x-ratelimit-*"],
-        stream_end: b"[DONE]",
     },
 ];
 

@@ -33,6 +33,8 @@ pub struct ErrorStyle {
     pub body: fn(&ErrorParts<'_>) -> Value,
     /// The `event:` field of an error in a stream, if the dialect names its events.
     pub event: Option<&'static str>,
+    /// The error in a stream, where it is written in another way than in a body.
+    pub event_body: Option<fn(&ErrorParts<'_>) -> Value>,
 }
 
 /// What an error body is made of.
@@ -50,25 +52,26 @@ pub struct ErrorParts<'a> {
     pub exchange: &'a str,
 }
 
-fn body(dialect: &Dialect, refusal: &Refusal, exchange: &str) -> Value {
+fn body(dialect: &Dialect, refusal: &Refusal, exchange: &str, write: fn(&ErrorParts<'_>) -> Value) -> Value {
     let (code, status, _, _) = refusal.code.row();
     let style = dialect.errors;
     let word = style.words.iter().find(|(s, _)| *s == status).map_or(style.other, |(_, word)| word);
     let param = if refusal.path.is_empty() { Value::Null } else { Value::from(&*refusal.path) };
-    (style.body)(&ErrorParts { word, code, message: message(refusal, exchange), param, exchange })
+    write(&ErrorParts { word, code, message: message(refusal, exchange), param, exchange })
 }
 
 /// The JSON body (status is `refusal.code.row().1`) in the caller's dialect.
 #[must_use]
 pub fn render_refusal(dialect: &'static Dialect, refusal: &Refusal, exchange: &str) -> Bytes {
-    Bytes::from(body(dialect, refusal, exchange).to_string())
+    Bytes::from(body(dialect, refusal, exchange, dialect.errors.body).to_string())
 }
 
 /// The dialect's own error event for an SSE stream that has begun (whole event with its blank line).
 #[must_use]
 pub fn render_error_event(dialect: &'static Dialect, refusal: &Refusal, exchange: &str) -> Bytes {
-    let body = body(dialect, refusal, exchange);
-    match dialect.errors.event {
+    let style = dialect.errors;
+    let body = body(dialect, refusal, exchange, style.event_body.unwrap_or(style.body));
+    match style.event {
         Some(event) => Bytes::from(format!("event: {event}\ndata: {body}\n\n")),
         None => Bytes::from(format!("data: {body}\n\n")),
     }

@@ -14,6 +14,8 @@ pub struct Dialect {
     pub name: &'static str,
     /// Stream payloads that are not JSON but are part of the protocol.
     pub terminators: &'static [&'static str],
+    /// What stands in a stream's last event. A piece with it is held until the record of the exchange is on disk.
+    pub stream_ends: &'static [&'static str],
     /// How errors are written.
     pub errors: &'static ErrorStyle,
 }

@@ -5,10 +5,10 @@
 use crate::text::Part;
 
 /// One row: values at `path` (for which `when` holds) are treated as `class`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// Keys joined by `.`; `[]` an array's elements; `*` any key; `**` everything below, at any depth.
-    /// The more specific row wins.
+    /// Keys joined by `.`; `[]` an array's elements; `*` any key; `**` everything below, at any depth; empty: the value itself, in a
+    /// table that another one refers to. The more specific row wins.
     pub path: &'static str,
     /// Condition on a sibling discriminator; the first row of a path whose condition holds applies, and if none does the
     /// value is unlisted.
@@ -17,13 +17,17 @@ pub struct Row {
     pub class: Class,
 }
 
-/// A condition on a discriminator ([`Class::Type`], [`Class::Role`]) of the object that holds the value.
-#[derive(Debug, Clone, Copy)]
+/// A condition on type discriminators ([`Class::Type`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Always.
     Always,
-    /// The object's type discriminator is one of these.
+    /// That of the object which holds the value is one of these.
     Type(&'static [&'static str]),
+    /// That of the document's root is one of these: the kind of a stream's event.
+    Root(&'static [&'static str]),
+    /// Both: first that of the object, then that of the root.
+    Both(&'static [&'static str], &'static [&'static str]),
 }
 
 /// Who speaks in a text.
@@ -58,16 +62,21 @@ pub enum Class {
     Blob,
     /// A URL or a data URL; data URLs of binary types are opaque.
     Media,
-    /// A whole value (object or array) that repeats other text of the same object: replaced by `null` when that text is edited.
-    Derived,
+    /// A whole value (object or array) that repeats other text of the same object: replaced by this JSON when that text is edited.
+    Derived(&'static str),
+    /// A value whose rows stand in a table of their own.
+    Table(&'static [Row]),
+    /// The same for a value that repeats what the stream has told before (a final event, a snapshot). A text or a call in it that was told is
+    /// edited as it was then, and neither judged nor recorded again; one that was not told is inspected like any other.
+    Copies(&'static [Row]),
     /// Type discriminator.
     Type,
     /// Role discriminator.
     Role,
     /// The model's name.
     Model,
-    /// A number that is the enclosing object's index among its siblings (stream deltas).
-    Index,
+    /// A number that is the enclosing object's index among its siblings (stream deltas); where an event has several, in this order.
+    Index(u8),
     /// A non-null string here says that every channel under the enclosing indices has ended.
     Ends,
     /// The most tokens that the model may write.
@@ -81,6 +90,8 @@ pub enum Class {
 /// Where a tool's definition says what; JSON pointers (RFC 6901) from the declared element. The first shape whose name is there applies.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ToolShape {
+    /// What the element's `type` must be; empty: anything.
+    pub kind: &'static str,
     /// The name by which it is called.
     pub name: &'static str,
     /// What the model is told of it.
@@ -106,6 +117,23 @@ pub const fn row(path: &'static str, class: Class) -> Row {
 #[must_use]
 pub const fn typed(path: &'static str, types: &'static [&'static str], class: Class) -> Row {
     Row { path, when: When::Type(types), class }
+}
+
+/// A row for stream events of certain types.
+#[must_use]
+pub const fn rooted(path: &'static str, types: &'static [&'static str], class: Class) -> Row {
+    Row { path, when: When::Root(types), class }
+}
+
+/// A row for objects of certain types in stream events of certain types.
+#[must_use]
+pub const fn both(
+    path: &'static str,
+    types: &'static [&'static str],
+    roots: &'static [&'static str],
+    class: Class,
+) -> Row {
+    Row { path, when: When::Both(types, roots), class }
 }
 
 /// Text of a fixed part.

@@ -1,6 +1,6 @@
 //! A table compiled into a trie that is walked along with the JSON scanner: one step per key or element.
 
-use crate::dialect::table::{Class, Row};
+use crate::dialect::table::{Class, Row, When};
 
 /// Index of a trie node.
 pub type NodeId = u16;
@@ -16,13 +16,33 @@ struct Node {
     keys: Vec<(&'static str, NodeId)>,
     any_key: Option<NodeId>,
     element: Option<NodeId>,
-    rows: Vec<&'static Row>,
+    rows: Vec<Entry>,
+}
+
+/// A row at its node.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// How the value is treated.
+    pub class: Class,
+    /// The row's own condition, then those of the rows that refer to its table.
+    pub when: When,
+    within: Option<When>,
+    /// True if the value repeats what the stream has told before.
+    pub copy: bool,
+}
+
+impl Entry {
+    /// The conditions that must hold.
+    pub fn conditions(&self) -> impl Iterator<Item = When> {
+        [Some(self.when), self.within].into_iter().flatten()
+    }
 }
 
 /// A compiled table.
 #[derive(Debug)]
 pub struct Trie {
     nodes: Vec<Node>,
+    copies: bool,
 }
 
 /// One step of a path.
@@ -37,21 +57,42 @@ impl Trie {
     /// Compiles `rows`.
     #[must_use]
     pub fn new(rows: &'static [Row]) -> Self {
-        let mut trie = Self { nodes: vec![Node::default(), Node::default()] };
+        let mut trie = Self { nodes: vec![Node::default(), Node::default()], copies: false };
         if let Some(unlisted) = trie.nodes.first_mut() {
             unlisted.any_key = Some(UNLISTED);
             unlisted.element = Some(UNLISTED);
         }
+        trie.insert(ROOT, rows, None, false);
+        trie
+    }
+
+    fn insert(&mut self, from: NodeId, rows: &'static [Row], within: Option<When>, copy: bool) {
         for row in rows {
-            let mut at = ROOT;
+            let mut at = from;
             for step in steps(row.path) {
-                at = trie.step_or_insert(at, &step);
+                at = self.step_or_insert(at, &step);
             }
-            if let Some(node) = trie.nodes.get_mut(usize::from(at)) {
-                node.rows.push(row);
+            // A condition of the inner of two tables that refer to tables stands for both: an event has one type.
+            let inherited = if row.when == When::Always { within } else { Some(row.when) };
+            match row.class {
+                Class::Table(rows) => self.insert(at, rows, inherited, copy),
+                Class::Copies(rows) => {
+                    self.copies = true;
+                    self.insert(at, rows, inherited, true);
+                }
+                class => {
+                    if let Some(node) = self.nodes.get_mut(usize::from(at)) {
+                        node.rows.push(Entry { class, when: row.when, within, copy });
+                    }
+                }
             }
         }
-        trie
+    }
+
+    /// True if some of its values repeat what was told before.
+    #[must_use]
+    pub const fn has_copies(&self) -> bool {
+        self.copies
     }
 
     fn step_or_insert(&mut self, at: NodeId, step: &Step) -> NodeId {
@@ -122,7 +163,7 @@ impl Trie {
 
     /// The rows of a node.
     #[must_use]
-    pub fn rows(&self, at: NodeId) -> &[&'static Row] {
+    pub fn rows(&self, at: NodeId) -> &[Entry] {
         self.nodes.get(usize::from(at)).map_or(&[], |n| n.rows.as_slice())
     }
 
@@ -153,7 +194,7 @@ fn steps(path: &'static str) -> Vec<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::table::row;
+    use crate::dialect::table::{rooted, row};
 
     static ROWS: [Row; 4] =
         [row("a.b[].c", Class::Token), row("a.b[]", Class::Model), row("m.*", Class::Blob), row("d.**", Class::Input)];
@@ -173,5 +214,28 @@ mod tests {
         assert!(trie.is(deep, Class::Input));
         assert!(trie.is(trie.element(d), Class::Input));
         assert_eq!(trie.key(UNLISTED, b"a"), (UNLISTED, false));
+    }
+
+    static INNER: [Row; 2] = [row("", Class::Model), row("x[]", Class::Blob)];
+    static OUTER: [Row; 3] = [
+        row("plain", Class::Table(&INNER)),
+        rooted("again", &["done"], Class::Copies(&INNER)),
+        row("again", Class::Token),
+    ];
+
+    #[test]
+    fn a_table_stands_wherever_rows_refer_to_it() {
+        let trie = Trie::new(&OUTER);
+        assert!(trie.has_copies() && !Trie::new(&ROWS).has_copies());
+        for (key, copy) in [(&b"plain"[..], false), (b"again", true)] {
+            let node = trie.key(ROOT, key).0;
+            assert_eq!((trie.rows(node)[0].class, trie.rows(node)[0].copy), (Class::Model, copy));
+            let element = trie.element(trie.key(node, b"x").0);
+            assert!(trie.is(element, Class::Blob));
+            assert_eq!(trie.pattern(element), format!("{}.x[]", String::from_utf8_lossy(key)));
+        }
+        let again = trie.rows(trie.key(ROOT, b"again").0);
+        assert_eq!(again[0].conditions().last(), Some(When::Root(&["done"])));
+        assert_eq!(again[1].class, Class::Token);
     }
 }

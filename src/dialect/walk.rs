@@ -20,6 +20,9 @@ const NONE: u32 = u32::MAX;
 /// the level above.
 pub const MAX_INDICES: usize = 4;
 
+/// Indices that one object can state of itself.
+const INDEX_LEVELS: usize = 2;
+
 /// What a slot is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -78,6 +81,8 @@ impl Indices {
 pub struct Resolved {
     /// How it is treated; `None`: no row speaks of it.
     pub class: Option<Class>,
+    /// True if it repeats what the stream has told before.
+    pub copy: bool,
     /// Who speaks.
     pub part: Part,
     /// Where it stands among its siblings.
@@ -92,8 +97,8 @@ struct Object {
     node: NodeId,
     /// Position in the array that holds it.
     position: Option<u32>,
-    /// What an [`Class::Index`] row says.
-    index: Option<u32>,
+    /// What the [`Class::Index`] rows say.
+    index: [Option<u32>; INDEX_LEVELS],
     kind: Option<WireRange>,
     role: Option<WireRange>,
 }
@@ -169,7 +174,7 @@ impl Walker<'_> {
             .trie
             .rows(node)
             .iter()
-            .find(|row| matches!(row.class, Class::Derived | Class::Input | Class::Arguments(_) | Class::Tool(_)))
+            .find(|row| matches!(row.class, Class::Derived(_) | Class::Input | Class::Arguments(_) | Class::Tool(_)))
             .map(|row| row.class);
         // Inside an `Input` tree only its root is a whole.
         let within_input = self.outline.levels.last().is_some_and(|l| self.trie.is(l.node, Class::Input));
@@ -180,7 +185,14 @@ impl Walker<'_> {
         let object = if is_array {
             parent
         } else {
-            self.outline.objects.push(Object { parent, node, position, index: None, kind: None, role: None });
+            self.outline.objects.push(Object {
+                parent,
+                node,
+                position,
+                index: [None; INDEX_LEVELS],
+                kind: None,
+                role: None,
+            });
             u32::try_from(self.outline.objects.len() - 1).unwrap_or(NONE)
         };
         self.outline.levels.push(Level { node, object, is_array, elements: 0, child: UNLISTED, name, whole });
@@ -232,34 +244,35 @@ impl Visitor for Walker<'_> {
 
     fn string(&mut self, s: Str) {
         let (node, object, name, _) = self.value();
-        if let Some(row) = self.trie.rows(node).first()
-            && let Some(holder) = self.outline.objects.get_mut(object as usize)
-            && !s.escaped
-        {
-            match row.class {
-                Class::Type => holder.kind = Some(s.range),
-                Class::Role => holder.role = Some(s.range),
-                _ => {}
-            }
-        }
         // A node may be both a discriminator and something else (`Ends`): look at all of its rows.
-        if self.trie.rows(node).len() > 1
-            && self.trie.is(node, Class::Type)
+        let rows = self.trie.rows(node);
+        if !rows.is_empty()
             && !s.escaped
             && let Some(holder) = self.outline.objects.get_mut(object as usize)
         {
-            holder.kind = Some(s.range);
+            for row in rows {
+                match row.class {
+                    Class::Type => holder.kind = Some(s.range),
+                    Class::Role => holder.role = Some(s.range),
+                    _ => {}
+                }
+            }
         }
         self.slot(s.range, s.escaped, Form::String, node, object, name);
     }
 
     fn number(&mut self, range: WireRange) {
         let (node, object, name, _) = self.value();
-        if self.trie.is(node, Class::Index) {
+        let level = self.trie.rows(node).iter().find_map(|row| match row.class {
+            Class::Index(level) => Some(usize::from(level)),
+            _ => None,
+        });
+        if let Some(level) = level {
             let value =
                 self.doc.get(range.range()).and_then(|b| std::str::from_utf8(b).ok()).and_then(|s| s.parse().ok());
-            if let Some(holder) = self.outline.objects.get_mut(object as usize) {
-                holder.index = value;
+            let holder = self.outline.objects.get_mut(object as usize);
+            if let Some(place) = holder.and_then(|holder| holder.index.get_mut(level)) {
+                *place = value;
             }
         }
         let counts = self

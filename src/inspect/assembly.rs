@@ -16,9 +16,11 @@ use crate::inspect::calls::{OpenCall, declare_tools};
 use crate::inspect::channel::{Channel, Key};
 use crate::inspect::context::Context;
 use crate::inspect::decide::decide;
+use crate::inspect::told::Mark;
 use crate::text::{Phase, WireRange};
 use crate::wire::json::ScanError;
 use crate::wire::splice::WireEdit;
+use calls::take_copied;
 use reader::{Reader, Runs};
 
 /// LIMIT: documents within strings within documents: a tool argument that holds JSON that holds JSON. Deeper ones are read as text.
@@ -43,6 +45,8 @@ struct Pending {
 #[derive(Debug)]
 struct Derived {
     range: WireRange,
+    /// What takes its place.
+    blank: &'static str,
     /// Slots (by index in the outline) whose text it repeats.
     sources: Vec<usize>,
     stale: bool,
@@ -61,6 +65,8 @@ pub(super) struct Assembly {
     calls: Vec<OpenCall>,
     /// What became of those that have one.
     fates: Withdrawals,
+    /// Those that were let go, if they may be repeated.
+    told: Vec<(Indices, String, Mark)>,
     nesting: u8,
     /// Path of the field that holds this document, if it is nested.
     within: Arc<str>,
@@ -82,7 +88,7 @@ impl Place<'_> {
         if self.nesting > 0 {
             return Arc::clone(self.within);
         }
-        if let (Key::Run(_) | Key::Single, Some((table, outline))) = (channel.key, self.outlined)
+        if let (Key::Run(_) | Key::Single | Key::Copy { .. }, Some((table, outline))) = (channel.key, self.outlined)
             && let Some(slot) = channel.piece_at(offset).and_then(|p| outline.slots.get(p.slot))
         {
             return Arc::from(outline.path(table.trie, slot));
@@ -156,11 +162,13 @@ impl Assembly {
             ends: Vec::new(),
             touched: Vec::new(),
             runs: Runs::default(),
+            copies: Vec::new(),
+            repeated: Vec::new(),
         };
         for (number, slot) in outline.slots.iter().enumerate() {
             reader.slot(number, slot)?;
         }
-        let Reader { ends, touched, runs, .. } = reader;
+        let Reader { ends, touched, runs, copies, mut repeated, .. } = reader;
         let outlined = Some((table, outline));
         for mut run in runs.channels {
             self.advance(context, &mut run, true, outlined)?;
@@ -169,6 +177,12 @@ impl Assembly {
             self.take_inputs(table, doc, outline)?;
         }
         self.settle(context, outlined, &ends, &touched)?;
+        // What ends with this frame is decided by now, so that what repeats it is known.
+        for mut copy in copies {
+            self.advance(context, &mut copy, true, outlined)?;
+            take_copied(&copy, &mut repeated);
+        }
+        self.judge_copies(context, repeated)?;
         Ok(())
     }
 
@@ -243,11 +257,13 @@ impl Assembly {
 
     fn list_derived(&mut self, outline: &Outline) {
         let Some(pending) = self.frames.back_mut() else { return };
-        for whole in outline.wholes.iter().filter(|w| w.class == Class::Derived) {
+        for whole in outline.wholes.iter() {
+            let Class::Derived(blank) = whole.class else { continue };
             let inside = |range: WireRange| range.start >= whole.range.start && range.end <= whole.range.end;
             let beside = outline.slots.iter().enumerate().filter(|(_, s)| !inside(s.range) && outline.beside(whole, s));
             pending.derived.push(Derived {
                 range: whole.range,
+                blank,
                 sources: beside.map(|(n, _)| n).collect(),
                 stale: false,
             });
@@ -257,6 +273,11 @@ impl Assembly {
     /// What became of the calls so far, if any of them was taken out.
     pub(super) fn withdrawals(&self) -> Option<&Withdrawals> {
         (!self.fates.withdrawn.is_empty()).then_some(&self.fates)
+    }
+
+    /// Number of the frame that came last.
+    fn newest(&self) -> u64 {
+        self.first + (self.frames.len() as u64).saturating_sub(1)
     }
 
     /// Number of the next frame.
@@ -273,7 +294,7 @@ impl Assembly {
         self.first += 1;
         for derived in pending.derived.iter().filter(|d| d.stale) {
             pending.edits.retain(|e| e.range.end <= derived.range.start || e.range.start >= derived.range.end);
-            pending.edits.push(WireEdit { range: derived.range, bytes: b"null".to_vec() });
+            pending.edits.push(WireEdit { range: derived.range, bytes: derived.blank.into() });
         }
         pending.edits.sort_by_key(|e| (e.range.start, e.range.end));
         Some(pending.edits)

@@ -18,6 +18,8 @@ pub(super) enum Key {
     Lane { label: &'static str, name: u32, indices: Indices },
     /// A literal of its own: a leaf of tool arguments, a number, a key.
     Single,
+    /// A literal that repeats what was told before.
+    Copy { indices: Indices },
 }
 
 /// How a channel is read and what may be done to it.
@@ -68,8 +70,10 @@ pub(super) struct Channel {
     pub filtered: Vec<(TextSpan, String)>,
     /// Injection findings, for the score.
     pub signals: Vec<Finding>,
-    /// What takes the place of spans of the text, for arguments of a call: they are judged as they will leave.
+    /// What takes the place of spans of the text, if it is kept: arguments of a call are judged as they will leave, and copies are edited as
+    /// what they repeat.
     pub replaced: Vec<(TextSpan, String)>,
+    pub keeps_replaced: bool,
     /// Path of the first slot, for channels that outlive their frame.
     pub path: std::sync::Arc<str>,
 }
@@ -91,6 +95,7 @@ impl Channel {
             filtered: Vec::new(),
             signals: Vec::new(),
             replaced: Vec::new(),
+            keeps_replaced: part == Part::ToolArguments,
             path,
         }
     }
@@ -98,7 +103,7 @@ impl Channel {
     /// The indices under which a lane stands.
     pub(super) fn indices(&self) -> Indices {
         match self.key {
-            Key::Lane { indices, .. } => indices,
+            Key::Lane { indices, .. } | Key::Copy { indices } => indices,
             Key::Run(_) | Key::Single => Indices::default(),
         }
     }
@@ -141,7 +146,7 @@ impl Channel {
 
     /// Puts `replacement` in the place of `span`: the first literal takes it all, others lose their share.
     pub(super) fn replace(&mut self, span: TextSpan, replacement: &str, mut each: impl FnMut(u64, usize, WireEdit)) {
-        if self.part == Part::ToolArguments {
+        if self.keeps_replaced {
             self.replaced.push((span, replacement.to_owned()));
         }
         let first = self.pieces.partition_point(|p| p.text.end <= span.start);

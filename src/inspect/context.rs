@@ -6,6 +6,7 @@ use crate::detect::{Finding, Ruleset, injection_score};
 use crate::dialect::Endpoint;
 use crate::dialect::withdraw::can_withdraw;
 use crate::identity::Principal;
+use crate::inspect::told::Told;
 use crate::inspect::{FindingNote, Memory, Onlooker, Refusal, RefusalCode, Report};
 use crate::policy::{Action, Authoriser, Guardrails, Reason, Verdict};
 use crate::redact::{TenantKey, Vault, mask_text, replacement};
@@ -53,6 +54,8 @@ pub(super) struct Context {
     pub can_withdraw: bool,
     /// Whether the request's texts are remembered.
     pub tracing: bool,
+    /// What the stream has told, if some of what follows may repeat it.
+    pub told: Option<Told>,
     /// The model and the most tokens that the request names.
     pub model: Option<String>,
     pub max_tokens: Option<u64>,
@@ -97,6 +100,7 @@ impl Context {
             withheld: Vec::new(),
             can_withdraw: can_withdraw(endpoint),
             tracing: false,
+            told: None,
             model: None,
             max_tokens: None,
             report: Report::default(),

@@ -5,7 +5,7 @@ use crate::dialect::walk::Form;
 use crate::dialect::{ARGUMENTS, Table};
 use crate::inspect::assembly::{Assembly, Fault, MAX_NESTING, Place};
 use crate::inspect::calls::remember;
-use crate::inspect::channel::{Channel, Mode};
+use crate::inspect::channel::{Channel, Key, Mode};
 use crate::inspect::context::{Context, is_signal};
 use crate::inspect::memory::Question;
 use crate::inspect::{FilteredText, Guards, Refusal, joints};
@@ -33,6 +33,30 @@ impl Act {
 /// # Errors
 /// A guardrail's refusal.
 pub(super) fn decide(
+    context: &mut Context,
+    channel: &mut Channel,
+    ended: bool,
+    place: &Place<'_>,
+    mut edit: impl FnMut(u64, usize, WireEdit),
+) -> Result<usize, Refusal> {
+    let repeats = matches!(channel.key, Key::Copy { .. });
+    if repeats && let Some(edits) = context.told.as_ref().and_then(|told| told.find(channel)) {
+        for (span, replacement) in edits.iter() {
+            channel.replace(*span, replacement, &mut edit);
+        }
+        return Ok(channel.text.len());
+    }
+    let decided = decide_text(context, channel, ended, place, edit)?;
+    if ended
+        && (repeats || matches!(channel.key, Key::Lane { .. }))
+        && let Some(told) = &mut context.told
+    {
+        told.remember(channel);
+    }
+    Ok(decided)
+}
+
+fn decide_text(
     context: &mut Context,
     channel: &mut Channel,
     ended: bool,

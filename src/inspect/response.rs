@@ -8,6 +8,7 @@ use crate::dialect::withdraw::withdraw_calls;
 use crate::dialect::{Endpoint, Table};
 use crate::inspect::assembly::{Assembly, Fault};
 use crate::inspect::context::{Context, Guards};
+use crate::inspect::told::Told;
 use crate::inspect::{Cleared, Refusal, RefusalCode, Report};
 use crate::redact::Vault;
 use crate::text::Phase;
@@ -53,7 +54,8 @@ impl ResponseInspector {
             Framing::Whole => (Box::new(WholeFramer::new(MAX_RESPONSE_BYTES)), endpoint.response()),
             Framing::Sse => (Box::new(SseFramer::new(MAX_EVENT_BYTES)), endpoint.stream()),
         };
-        let context = Context::new(guards, Phase::Response, endpoint, vault, toolbox);
+        let mut context = Context::new(guards, Phase::Response, endpoint, vault, toolbox);
+        context.told = table.trie.has_copies().then(Told::default);
         let terminators = endpoint.dialect.terminators;
         Self {
             framer,

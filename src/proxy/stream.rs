@@ -33,7 +33,7 @@ pub struct GuardedStream {
     inspector: ResponseInspector,
     exchange: Exchange,
     idle: Idle,
-    end_mark: &'static [u8],
+    ends: &'static [&'static str],
 }
 
 enum State {
@@ -48,15 +48,10 @@ enum State {
 impl GuardedStream {
     /// A stream whose exchange has been admitted. `idle`: the longest silence of the upstream.
     #[must_use]
-    pub fn new(
-        upstream: Incoming,
-        inspector: ResponseInspector,
-        exchange: Exchange,
-        idle: Duration,
-        end_mark: &'static [u8],
-    ) -> Self {
+    pub fn new(upstream: Incoming, inspector: ResponseInspector, exchange: Exchange, idle: Duration) -> Self {
         let state = State::Flowing { upstream, last: None };
-        Self { state, inspector, exchange, idle: Idle::new(idle), end_mark }
+        let ends = exchange.facts().endpoint.dialect.stream_ends;
+        Self { state, inspector, exchange, idle: Idle::new(idle), ends }
     }
 
     /// True if nothing more comes.
@@ -93,7 +88,7 @@ impl GuardedStream {
     fn poll_flowing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let State::Flowing { upstream, last } = &mut self.state else { return Poll::Ready(None) };
         if let Some(piece) = pull(&mut self.inspector) {
-            let ends = contains(&piece, self.end_mark).then(|| (piece.clone(), Idle::new(END_WAIT)));
+            let ends = contains(&piece, self.ends).then(|| (piece.clone(), Idle::new(END_WAIT)));
             let out = match (last.take(), ends) {
                 (None, None) => Some(piece),
                 (None, Some(held)) => {
@@ -231,8 +226,8 @@ fn pull(inspector: &mut ResponseInspector) -> Option<Bytes> {
     Some(all.freeze())
 }
 
-fn contains(piece: &[u8], mark: &[u8]) -> bool {
-    memchr::memmem::find(piece, mark).is_some()
+fn contains(piece: &[u8], marks: &[&str]) -> bool {
+    marks.iter().any(|mark| memchr::memmem::find(piece, mark.as_bytes()).is_some())
 }
 
 fn joined(first: &Bytes, second: &Bytes) -> Bytes {

@@ -53,7 +53,10 @@ pub struct Vault {
 
 /// The request's body as it went upstream.
 #[derive(Default)]
-struct Sent(Bytes);
+struct Sent {
+    body: Bytes,
+    is_there: bool,
+}
 
 /// Shows no content.
 impl fmt::Debug for Sent {
@@ -108,7 +111,10 @@ impl Vault {
             code = placeholder::code(word, &self.key.digest(word, value, attempt));
         }
         self.by_value.insert(digest, at);
-        self.held.insert(self.key.digest(ANY_WORD, value, 0));
+        // What is issued once the request has left is a value that the model made, not the caller.
+        if !self.sent.is_there {
+            self.held.insert(self.key.digest(ANY_WORD, value, 0));
+        }
         let placeholder = placeholder::write(word, code).into();
         self.entries.push(Entry { placeholder, value: Sensitive::new(value.to_owned()), secret: false });
         at
@@ -128,7 +134,7 @@ impl Vault {
 
     /// Remembers the request's body as it went upstream: what the model was shown, it may say to the caller who showed it.
     pub fn remember_sent(&mut self, body: Bytes) {
-        self.sent = Sent(body);
+        self.sent = Sent { body, is_there: true };
     }
 
     /// True if `value` is one that the caller sent: it was tokenised, or it stands in the body that went upstream. A value that is
@@ -136,7 +142,7 @@ impl Vault {
     #[must_use]
     pub fn holds(&self, value: &str) -> bool {
         (!self.is_empty() && self.held.contains(&self.key.digest(ANY_WORD, value, 0)))
-            || memchr::memmem::find(&self.sent.0, value.as_bytes()).is_some()
+            || memchr::memmem::find(&self.sent.body, value.as_bytes()).is_some()
     }
 
     /// The value behind a restoration's `entry`; `None` if there is no such entry.
@@ -185,6 +191,15 @@ mod tests {
     fn the_placeholder_format_is_pinned() {
         // Changing the derivation changes every placeholder in every caller's history: then raise the version in the salt.
         assert_eq!(vault(7).issue("EMAIL", "jo@example.com", false), "[EMAIL_QGS3A5]");
+    }
+
+    #[test]
+    fn what_the_model_says_first_is_not_the_callers() {
+        let mut vault = vault(1);
+        vault.issue("EMAIL", "jo@example.com", false);
+        vault.remember_sent(Bytes::from_static(b"[EMAIL_QGS3A5]"));
+        vault.issue("EMAIL", "model@example.com", false);
+        assert!(vault.holds("jo@example.com") && !vault.holds("model@example.com"));
     }
 
     #[test]

@@ -26,7 +26,14 @@ impl DefinitionCache {
     #[must_use]
     pub fn read(&self, element: &[u8], shapes: &[ToolShape]) -> Option<Arc<Definition>> {
         let mut key = [0_u8; 32];
-        key.copy_from_slice(digest::digest(&digest::SHA256, element).as_ref());
+        // The same bytes may be another tool, or none, at another endpoint.
+        let mut context = digest::Context::new(&digest::SHA256);
+        for shape in shapes {
+            context.update(shape.kind.as_bytes());
+            context.update(shape.name.as_bytes());
+        }
+        context.update(element);
+        key.copy_from_slice(context.finish().as_ref());
         if let Some(found) = self.find(&key) {
             return found;
         }
@@ -62,7 +69,7 @@ mod tests {
     use super::*;
 
     const SHAPES: &[ToolShape] =
-        &[ToolShape { name: "/name", description: "/d", schema: None, free_text: false, silent: &[] }];
+        &[ToolShape { kind: "", name: "/name", description: "/d", schema: None, free_text: false, silent: &[] }];
 
     #[test]
     fn what_is_asked_for_stays_and_the_rest_is_bounded() {

@@ -59,7 +59,9 @@ impl Definition {
     pub fn read(element: &[u8], shapes: &[ToolShape]) -> Option<Self> {
         // The scanner has read these bytes as part of the request, so no key is there twice.
         let element: Value = serde_json::from_slice(element).ok()?;
-        let (shape, name) = shapes.iter().find_map(|s| Some((s, element.pointer(s.name)?.as_str()?)))?;
+        let kind = element.get("type").and_then(Value::as_str);
+        let mut fitting = shapes.iter().filter(|shape| shape.kind.is_empty() || Some(shape.kind) == kind);
+        let (shape, name) = fitting.find_map(|s| Some((s, element.pointer(s.name)?.as_str()?)))?;
         let text = |pointer: &str| element.pointer(pointer).and_then(Value::as_str);
         let schema = shape.schema.and_then(|pointer| element.pointer(pointer)).filter(|s| !s.is_null()).cloned();
         Some(Self {
@@ -117,13 +119,21 @@ mod tests {
 
     const SHAPES: &[ToolShape] = &[
         ToolShape {
+            kind: "",
             name: "/f/name",
             description: "/f/description",
             schema: Some("/f/parameters"),
             free_text: false,
             silent: &["/type"],
         },
-        ToolShape { name: "/name", description: "/description", schema: None, free_text: true, silent: &["/type"] },
+        ToolShape {
+            kind: "",
+            name: "/name",
+            description: "/description",
+            schema: None,
+            free_text: true,
+            silent: &["/type"],
+        },
     ];
 
     #[test]

@@ -8,10 +8,8 @@ use sidewall::policy::Profile;
 use sidewall::redact::Vault;
 use sidewall::tools::Toolbox;
 
-use crate::engine::{
-    chat, chat_body, chat_request, chat_stream, guards, messages, request, respond, said_in_body, said_in_stream,
-    vault_of,
-};
+use crate::engine::{chat, chat_body, chat_request, guards, messages, request, respond, said_in_body, vault_of};
+use crate::speakers::{SPEAKERS, Speaker};
 
 /// Values that the rules find whatever stands around them (documentation values all).
 const PLANTED: [&str; 8] = [
@@ -73,6 +71,10 @@ fn cut_bytes<'t>(bytes: &'t [u8], at: &[prop::sample::Index]) -> Vec<&'t [u8]> {
     pieces
 }
 
+fn speaker() -> impl Strategy<Value = &'static Speaker> {
+    prop::sample::select(SPEAKERS.iter().collect::<Vec<_>>())
+}
+
 fn places() -> impl Strategy<Value = Vec<prop::sample::Index>> {
     prop::collection::vec(any::<prop::sample::Index>(), 0..12)
 }
@@ -109,65 +111,72 @@ proptest! {
 
     /// 1. Any cut of the same bytes gives the same output, verdict and findings.
     #[test]
-    fn chunk_invariance(sent in prose(), said in prose(), deltas in places(), cuts in places()) {
+    fn chunk_invariance(speaker in speaker(), sent in prose(), said in prose(), deltas in places(), cuts in places()) {
         let guards = guards(Profile::Balanced);
-        let stream = chat_stream(&cut(&said, &deltas));
-        let body = chat_request(&sent);
-        let (whole, report) = respond(&guards, chat(), Framing::Sse, vault_of(&guards, chat(), &body), &[&stream]);
-        let (cut, cut_report) = respond(&guards, chat(), Framing::Sse, vault_of(&guards, chat(), &body), &cut_bytes(&stream, &cuts));
+        let endpoint = speaker.endpoint();
+        let stream = (speaker.stream)(&cut(&said, &deltas), &[]).into_bytes();
+        let body = speaker.asks(&sent);
+        let run = |chunks: &[&[u8]]| respond(&guards, endpoint, speaker.framing, vault_of(&guards, endpoint, &body), chunks);
+        let (whole, report) = run(&[&stream]);
+        let (cut, cut_report) = run(&cut_bytes(&stream, &cuts));
         prop_assert_eq!(&whole, &cut);
         prop_assert_eq!(&report.findings, &cut_report.findings);
         prop_assert_eq!(report.verdict, cut_report.verdict);
     }
 
-    /// 2. A stream says what the body with the same text says, and the same is found in it.
+    /// 2. A stream says what the body with the same text says, and the same is found in it, once.
     #[test]
-    fn stream_and_body_agree(sent in prose(), said in prose(), deltas in places()) {
+    fn stream_and_body_agree(speaker in speaker(), sent in prose(), said in prose(), deltas in places()) {
         let guards = guards(Profile::Strict);
-        let request = chat_request(&sent);
-        let (body, body_report) = respond(&guards, chat(), Framing::Whole, vault_of(&guards, chat(), &request), &[&chat_body(&said)]);
-        let stream = chat_stream(&cut(&said, &deltas));
-        let (stream, stream_report) = respond(&guards, chat(), Framing::Sse, vault_of(&guards, chat(), &request), &[&stream]);
+        let endpoint = speaker.endpoint();
+        let request = speaker.asks(&sent);
+        let body = (speaker.body)(&said, &[]).into_bytes();
+        let (body, body_report) = respond(&guards, endpoint, Framing::Whole, vault_of(&guards, endpoint, &request), &[&body]);
+        let stream = (speaker.stream)(&cut(&said, &deltas), &[]).into_bytes();
+        let (stream, stream_report) = respond(&guards, endpoint, speaker.framing, vault_of(&guards, endpoint, &request), &[&stream]);
         prop_assert_eq!(body.refusal.map(|r| (r.code, r.rule)), stream.refusal.map(|r| (r.code, r.rule)));
-        prop_assert_eq!(said_in_body(&body.bytes), said_in_stream(&stream.bytes));
+        prop_assert_eq!(speaker.said_in_body(&body.bytes), speaker.said_in_stream(&stream.bytes));
         let seen = |report: &sidewall::inspect::Report| -> Vec<(String, usize, usize, u8)> {
             report.findings.iter().map(|f| (f.rule.clone(), f.start, f.end, f.confidence)).collect()
         };
         prop_assert_eq!(seen(&body_report), seen(&stream_report));
         prop_assert_eq!(body_report.restored, stream_report.restored);
+        let recorded = |report: &sidewall::inspect::Report| -> Vec<String> {
+            report.texts.iter().map(|t| t.text.as_str().to_owned()).filter(|t| !t.is_empty()).collect()
+        };
+        prop_assert_eq!(recorded(&body_report), recorded(&stream_report));
     }
 
     /// 3. Without a finding, the very same bytes leave, both ways.
     #[test]
-    fn identity(words in prop::collection::vec("[a-z]{1,8}|\"|\\\\|é|\n", 0..20), deltas in places(), spaced in any::<bool>()) {
+    fn identity(speaker in speaker(), words in prop::collection::vec("[a-z]{1,8}|\"|\\\\|é|\n", 0..20), deltas in places(), spaced in any::<bool>()) {
         let guards = guards(Profile::Balanced);
         let text = words.join(" ");
-        let mut body = chat_request(&text);
+        let mut body = speaker.asks(&text);
         if spaced {
-            body = String::from_utf8(body).expect("UTF-8").replace("\"messages\":", " \"messages\" :\t").into_bytes();
+            body = String::from_utf8(body).expect("UTF-8").replace("\"model\":", " \"model\" :\t").into_bytes();
         }
-        let inspected = request(&guards, chat(), &body).map_err(|e| TestCaseError::fail(format!("{:?}", e.0)))?;
+        let inspected = request(&guards, speaker.endpoint(), &body).map_err(|e| TestCaseError::fail(format!("{:?}", e.0)))?;
         prop_assert!(inspected.report.findings.is_empty());
         prop_assert_eq!(inspected.body.get().as_ref(), &body[..]);
-        let stream = chat_stream(&cut(&text, &deltas));
-        let (out, _) = respond(&guards, chat(), Framing::Sse, inspected.vault, &[&stream]);
+        let stream = (speaker.stream)(&cut(&text, &deltas), &[]).into_bytes();
+        let (out, _) = respond(&guards, speaker.endpoint(), speaker.framing, inspected.vault, &[&stream]);
         prop_assert_eq!(out.refusal, None);
         prop_assert_eq!(out.bytes, stream);
     }
 
     /// 4. Redact, then restore, is the identity: what the provider echoes comes back as it was sent.
     #[test]
-    fn round_trip(sent in prose(), deltas in places()) {
+    fn round_trip(speaker in speaker(), sent in prose(), deltas in places()) {
         let guards = guards(Profile::Balanced);
         // What looks like a placeholder is the business of the test of forgeries.
         let sent = sent.replace('[', "(");
-        let Ok(inspected) = request(&guards, chat(), &chat_request(&sent)) else { return Ok(()) };
-        let seen: serde_json::Value = serde_json::from_slice(inspected.body.get()).expect("JSON");
-        let seen = seen["messages"][0]["content"].as_str().expect("content").to_owned();
-        let stream = chat_stream(&cut(&seen, &deltas));
-        let (out, _) = respond(&guards, chat(), Framing::Sse, inspected.vault, &[&stream]);
+        let Ok(inspected) = request(&guards, speaker.endpoint(), &speaker.asks(&sent)) else { return Ok(()) };
+        let seen = speaker.asked(inspected.body.get());
+        let stream = (speaker.stream)(&cut(&seen, &deltas), &[]).into_bytes();
+        let (out, _) = respond(&guards, speaker.endpoint(), speaker.framing, inspected.vault, &[&stream]);
         prop_assert_eq!(out.refusal, None);
-        prop_assert_eq!(said_in_stream(&out.bytes), sent);
+        prop_assert_eq!(speaker.said_in_stream(&out.bytes), sent);
     }
 
     /// 5. No planted value in anything that goes upstream or into the record, wherever in the request it stands.

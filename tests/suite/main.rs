@@ -21,6 +21,8 @@ mod audit_tamper;
 #[cfg(test)]
 mod config_file;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod detect_stability;
 #[cfg(test)]
 mod engine;
@@ -62,6 +64,8 @@ mod rules_replay;
 mod rules_shipped;
 #[cfg(test)]
 mod rules_tuning;
+#[cfg(test)]
+mod speakers;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

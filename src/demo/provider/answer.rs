@@ -27,6 +27,8 @@ pub(super) struct Prompt {
     pub logprobs: bool,
     /// Reasoning is wanted.
     pub reasoning: bool,
+    /// The request itself, for APIs whose answers repeat it.
+    pub request: Value,
 }
 
 /// A declared tool.
@@ -36,6 +38,8 @@ pub(super) struct Tool {
     pub name: String,
     /// The JSON Schema of its arguments.
     pub schema: Value,
+    /// Its calls bring free text.
+    pub free_text: bool,
 }
 
 /// What is answered.
@@ -122,7 +126,8 @@ fn tokens(bytes: usize) -> u64 {
 }
 
 fn call(tool: &Tool, text: &str) -> (String, String) {
-    (tool.name.clone(), fill(&tool.schema, text, 0).to_string())
+    let arguments = if tool.free_text { text.to_owned() } else { fill(&tool.schema, text, 0).to_string() };
+    (tool.name.clone(), arguments)
 }
 
 /// LIMIT: depth to which a schema is filled; deeper ones get `null`.

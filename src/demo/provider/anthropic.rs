@@ -20,7 +20,7 @@ pub(super) fn read(body: &Value) -> Prompt {
         tools: tools
             .filter_map(|tool| {
                 let name = tool.get("name")?.as_str()?.to_owned();
-                Some(Tool { name, schema: tool.get("input_schema").cloned().unwrap_or_default() })
+                Some(Tool { name, schema: tool.get("input_schema").cloned().unwrap_or_default(), free_text: false })
             })
             .collect(),
         choices: 1,
@@ -29,6 +29,7 @@ pub(super) fn read(body: &Value) -> Prompt {
         json: false,
         logprobs: false,
         reasoning: body.pointer("/thinking/type").and_then(Value::as_str) == Some("enabled"),
+        request: Value::Null,
     }
 }
 

@@ -8,7 +8,7 @@ use super::delivery::Event;
 use super::scenario::{Scenario, Script};
 
 /// A fixed moment (2026-01-01T00:00:00Z): answers to the same request are the same bytes.
-const CREATED: u64 = 1_767_225_600;
+pub(super) const CREATED: u64 = 1_767_225_600;
 
 /// What the request asks for.
 pub(super) fn read(body: &Value) -> Prompt {
@@ -27,7 +27,7 @@ pub(super) fn read(body: &Value) -> Prompt {
             .filter_map(|tool| {
                 let function = tool.get("function")?;
                 let name = function.get("name")?.as_str()?.to_owned();
-                Some(Tool { name, schema: function.get("parameters").cloned().unwrap_or_default() })
+                Some(Tool { name, schema: function.get("parameters").cloned().unwrap_or_default(), free_text: false })
             })
             .collect(),
         choices: body.get("n").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(1),
@@ -39,6 +39,7 @@ pub(super) fn read(body: &Value) -> Prompt {
             .is_some_and(|kind| kind.starts_with("json_")),
         logprobs: truth("/logprobs"),
         reasoning: false,
+        request: Value::Null,
     }
 }
 
@@ -198,7 +199,7 @@ fn usage(answer: &Answer) -> Value {
 }
 
 /// Every token with its bytes: a second copy of the text, which a guard must not forget.
-fn logprobs(text: &str, size: usize) -> Value {
+pub(super) fn logprobs(text: &str, size: usize) -> Value {
     let tokens: Vec<Value> = deltas(text, size)
         .map(|token| {
             json!({"token": token, "logprob": -0.25, "bytes": token.as_bytes(), "top_logprobs": [

@@ -16,33 +16,66 @@ use super::answer::{Answer, Prompt, answer, id};
 use super::delivery::{Event, ScriptedBody};
 use super::memory::Memory;
 use super::scenario::{Scenario, Script, Scripts, take_directive};
-use super::{Dropped, anthropic, openai};
+use super::{Dropped, anthropic, openai, responses};
 use crate::demo::parse;
 
-/// A wire format: everything that differs between the two APIs.
+/// A wire format: everything that differs between the APIs.
 struct Format {
+    /// Paths of calls that the model answers.
+    paths: &'static [&'static str],
     read: fn(&Value) -> Prompt,
     document: fn(&Prompt, &Answer, u64) -> Value,
     stream: fn(&Prompt, &Answer, &Script, u64) -> Vec<Event>,
+    /// Paths that count the tokens of such a call.
+    counts: &'static [&'static str],
+    models: fn() -> Value,
     error: fn(u16, &str, u64) -> Value,
     request_id: &'static str,
 }
 
 const OPENAI: Format = Format {
+    paths: &["/v1/chat/completions"],
     read: openai::read,
     document: openai::document,
     stream: openai::stream,
+    counts: &[],
+    models: openai::models,
     error: |status, message, _| openai::error(openai::error_type(status), message, ""),
     request_id: "x-request-id",
 };
 
+const FORMATS: [Format; 2] = [
+    Format {
+        paths: &["/v1/responses"],
+        read: responses::read,
+        document: responses::document,
+        stream: responses::stream,
+        counts: &["/v1/responses/input_tokens"],
+        ..OPENAI
+    },
+    OPENAI,
+];
+
 const ANTHROPIC: Format = Format {
+    paths: &["/v1/messages"],
     read: anthropic::read,
     document: anthropic::document,
     stream: anthropic::stream,
+    counts: &["/v1/messages/count_tokens"],
+    models: anthropic::models,
     error: |status, message, seed| anthropic::error(anthropic::error_type(status), message, seed),
     request_id: "request-id",
 };
+
+/// The format of a request: by its path, or by the header that only one API's clients send.
+fn format(parts: &Parts) -> Format {
+    let path = parts.uri.path();
+    if parts.headers.contains_key("anthropic-version") || path.starts_with("/v1/messages") {
+        return ANTHROPIC;
+    }
+    let speaks = |format: &Format| format.paths.contains(&path) || format.counts.contains(&path);
+    FORMATS.into_iter().find(speaks).unwrap_or(OPENAI)
+}
 
 /// Answers one request; an error closes the connection.
 pub(super) async fn reply(memory: Arc<Memory>, request: Request<Incoming>) -> Result<Response<ScriptedBody>, Dropped> {
@@ -52,9 +85,7 @@ pub(super) async fn reply(memory: Arc<Memory>, request: Request<Incoming>) -> Re
         return Ok(response);
     }
     let seed = memory.receive(&parts, body.clone());
-    let speaks_anthropic =
-        parts.headers.contains_key("anthropic-version") || parts.uri.path().starts_with("/v1/messages");
-    let format = if speaks_anthropic { ANTHROPIC } else { OPENAI };
+    let format = format(&parts);
     let text = String::from_utf8_lossy(&body);
     let request: Value = parse(&body).unwrap_or_default();
     let mut prompt = (format.read)(&request);
@@ -66,16 +97,14 @@ pub(super) async fn reply(memory: Arc<Memory>, request: Request<Incoming>) -> Re
     let mut response = match misbehave(&script, &format, &memory, seed).await? {
         Some(response) => response,
         None => match (&parts.method, parts.uri.path()) {
-            (&Method::GET, "/v1/models") => {
-                json_response(200, &if speaks_anthropic { anthropic::models() } else { openai::models() })
-            }
-            (&Method::POST, "/v1/chat/completions" | "/v1/messages") if request.is_object() => {
+            (&Method::GET, "/v1/models") => json_response(200, &(format.models)()),
+            (&Method::POST, path) if format.paths.contains(&path) && request.is_object() => {
                 speak(&prompt, &script, &format, memory, seed)
             }
-            (&Method::POST, "/v1/messages/count_tokens") => {
+            (&Method::POST, path) if format.counts.contains(&path) => {
                 json_response(200, &json!({"input_tokens": answer(&prompt, &script).input_tokens}))
             }
-            (&Method::POST, "/v1/chat/completions" | "/v1/messages") => {
+            (&Method::POST, path) if format.paths.contains(&path) => {
                 json_response(400, &(format.error)(400, "We could not parse the JSON body of your request.", seed))
             }
             // An endpoint without a table gives back what it got, so that a test sees what reached it.

@@ -1,9 +1,10 @@
 //! What the slots of a walk are, now that the whole document has been read: their class, who speaks, where they stand.
 
 use super::{Indices, MAX_INDICES, Outline, Resolved, Slot, Whole};
-use crate::dialect::table::{Class, Roles, Row, When, Who};
-use crate::dialect::trie::{NodeId, Trie, UNLISTED};
+use crate::dialect::table::{Class, Roles, When, Who};
+use crate::dialect::trie::{Entry, NodeId, Trie, UNLISTED};
 use crate::text::Part;
+use crate::text::WireRange;
 
 impl Outline {
     /// Says what `slot` is.
@@ -12,6 +13,7 @@ impl Outline {
         let rows = trie.rows(slot.node);
         let row = rows.iter().find(|row| self.holds(row, doc, slot.object));
         let class = row.map(|r| r.class);
+        let copy = row.is_some_and(|r| r.copy);
         let part = match class {
             Some(Class::Text(who, _) | Class::Signed(who, _)) => match who {
                 Who::Is(part) => part,
@@ -20,17 +22,22 @@ impl Outline {
             Some(Class::Arguments(_) | Class::Input) => Part::ToolArguments,
             _ => Part::Unlisted,
         };
-        Resolved { class, part, indices: self.indices(slot.object), name: slot.name }
+        Resolved { class, copy, part, indices: self.indices(slot.object), name: slot.name }
     }
 
-    fn holds(&self, row: &Row, doc: &[u8], object: u32) -> bool {
-        match row.when {
+    fn holds(&self, row: &Entry, doc: &[u8], object: u32) -> bool {
+        let is = |object: usize, types: &[&str]| {
+            let kind: Option<WireRange> = self.objects.get(object).and_then(|o| o.kind);
+            let kind = kind.and_then(|r| doc.get(r.range()));
+            kind.is_some_and(|kind| types.iter().any(|t| t.as_bytes() == kind))
+        };
+        // The root is the first object that opens.
+        row.conditions().all(|when| match when {
             When::Always => true,
-            When::Type(types) => {
-                let kind = self.objects.get(object as usize).and_then(|o| o.kind).and_then(|r| doc.get(r.range()));
-                kind.is_some_and(|kind| types.iter().any(|t| t.as_bytes() == kind))
-            }
-        }
+            When::Type(types) => is(object as usize, types),
+            When::Root(types) => is(0, types),
+            When::Both(types, roots) => is(object as usize, types) && is(0, roots),
+        })
     }
 
     fn role(&self, roles: Roles, doc: &[u8], object: u32) -> Part {
@@ -48,19 +55,24 @@ impl Outline {
     fn indices(&self, object: u32) -> Indices {
         let mut found = [0u32; MAX_INDICES];
         let mut count = 0;
+        let mut put = |index: u32| {
+            if count == MAX_INDICES {
+                // Keep the outermost ones: forget the innermost.
+                found.rotate_left(1);
+                count -= 1;
+            }
+            if let Some(place) = found.get_mut(count) {
+                *place = index;
+                count += 1;
+            }
+        };
         let mut at = object;
         while let Some(holder) = self.objects.get(at as usize) {
-            if let Some(index) = holder.index.or(holder.position) {
-                if count == MAX_INDICES {
-                    // Keep the outermost ones: forget the innermost.
-                    found.rotate_left(1);
-                    count -= 1;
-                }
-                if let Some(place) = found.get_mut(count) {
-                    *place = index;
-                    count += 1;
-                }
+            let stated = holder.index.iter().rev().flatten();
+            if holder.index.iter().all(Option::is_none) {
+                holder.position.into_iter().for_each(&mut put);
             }
+            stated.copied().for_each(&mut put);
             at = holder.parent;
         }
         let mut indices = Indices::default();

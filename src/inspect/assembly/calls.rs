@@ -24,6 +24,35 @@ use crate::wire::splice::{WireEdit, splice};
 /// LIMIT: calls that have begun and not ended. Models make some tens at once.
 const MAX_OPEN_CALLS: usize = 256;
 
+/// The call of this frame, at `indices`, that repeats one.
+pub(super) fn repeated_call(
+    repeated: &mut Vec<OpenCall>,
+    indices: Indices,
+    begin: impl FnOnce() -> OpenCall,
+) -> Option<&mut OpenCall> {
+    let at = repeated.iter().position(|call| call.indices == indices).unwrap_or(repeated.len());
+    if at == repeated.len() {
+        repeated.push(begin());
+    }
+    repeated.get_mut(at)
+}
+
+/// Takes arguments that are repeated.
+pub(super) fn take_copied(copy: &Channel, repeated: &mut [OpenCall]) {
+    if copy.part != Part::ToolArguments {
+        return;
+    }
+    let indices = copy.indices();
+    if let Some(call) = repeated.iter_mut().find(|call| call.indices == indices) {
+        call.arguments.add(arguments_of(copy));
+    }
+}
+
+fn arguments_of(channel: &Channel) -> Arguments {
+    let text = channel.replaced_text();
+    if channel.mode == Mode::Document { Arguments::Json(text) } else { Arguments::Text(text) }
+}
+
 impl Assembly {
     /// The open call at `indices`, begun in the newest frame if there is none. `path` is where it stands.
     pub(super) fn call(&mut self, indices: Indices, path: impl FnOnce() -> Arc<str>) -> Result<&mut OpenCall, Refusal> {
@@ -87,10 +116,8 @@ impl Assembly {
         if lane.part != Part::ToolArguments {
             return;
         }
-        let text = lane.replaced_text();
-        let arguments = if lane.mode == Mode::Document { Arguments::Json(text) } else { Arguments::Text(text) };
         if let Some(call) = self.calls.iter_mut().find(|call| call.indices == indices) {
-            call.arguments.add(arguments);
+            call.arguments.add(arguments_of(lane));
         }
     }
 
@@ -109,8 +136,46 @@ impl Assembly {
         over.sort_by_key(|call| call.indices);
         for call in over {
             match context.judge_call(&call)? {
-                Fate::Released(permit) => self.release(&call, &permit),
+                Fate::Released(permit) => {
+                    if let Some(told) = &context.told {
+                        self.told.push((call.indices, call.name.clone(), told.call(&call.name, &call.arguments)));
+                    }
+                    self.release(&call, &permit);
+                }
                 Fate::Removed(text) => self.withdraw(&call, text),
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the calls of this frame that repeat one, unless they repeat what was let go or taken out: a client may read either.
+    ///
+    /// # Errors
+    /// The refusal of the first call that does not pass.
+    pub(super) fn judge_copies(&mut self, context: &mut Context, repeated: Vec<OpenCall>) -> Result<(), Refusal> {
+        if repeated.len() > MAX_OPEN_CALLS {
+            let detail = format!("more than {MAX_OPEN_CALLS} tool calls at once");
+            return Err(Refusal::new(RefusalCode::LimitExceeded, detail));
+        }
+        for mut call in repeated {
+            let withdrawn = self.fates.withdrawn.iter().any(|gone| gone.indices == call.indices);
+            let Some(told) = context.told.as_ref().filter(|_| !withdrawn) else { continue };
+            let before = self.told.iter().rfind(|(indices, ..)| *indices == call.indices);
+            if let Some((_, name, mark)) = before {
+                // An event may repeat the arguments alone.
+                if call.name.is_empty() {
+                    call.name.clone_from(name);
+                }
+                if told.call(&call.name, &call.arguments) == *mark {
+                    continue;
+                }
+            }
+            let mark = told.call(&call.name, &call.arguments);
+            match context.judge_call(&call)? {
+                Fate::Released(_permit) => self.told.push((call.indices, call.name, mark)),
+                Fate::Removed(text) => {
+                    self.fates.withdrawn.push(Withdrawn { indices: call.indices, text, frame: call.frame });
+                }
             }
         }
         Ok(())

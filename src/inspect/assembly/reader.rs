@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::calls::repeated_call;
 use super::{Assembly, MAX_ARGUMENT_BYTES, MAX_LANES};
 use crate::dialect::Table;
 use crate::dialect::table::Class;
@@ -26,6 +27,9 @@ pub(super) struct Reader<'a> {
     /// Lanes that have grown.
     pub(super) touched: Vec<usize>,
     pub(super) runs: Runs,
+    /// Literals that repeat what was told before, and the calls among them.
+    pub(super) copies: Vec<Channel>,
+    pub(super) repeated: Vec<OpenCall>,
 }
 
 /// The channels that end with the frame.
@@ -59,8 +63,11 @@ impl Reader<'_> {
         let resolved = self.outline.resolve(self.table.trie, self.table.roles, self.doc, slot);
         let raw = self.doc.get(slot.range.range()).unwrap_or_default();
         let request = self.context.phase == Phase::Request;
-        let lane = |label| {
-            if request { None } else { Some(Key::Lane { label, name: resolved.name, indices: resolved.indices }) }
+        let copy = resolved.copy;
+        let lane = |label| match request {
+            true => None,
+            false if copy => Some(Key::Copy { indices: resolved.indices }),
+            false => Some(Key::Lane { label, name: resolved.name, indices: resolved.indices }),
         };
         if slot.form != Form::String
             && !matches!(resolved.class, Some(Class::UsageInput | Class::UsageOutput | Class::TokenLimit))
@@ -74,7 +81,7 @@ impl Reader<'_> {
         match resolved.class {
             Some(Class::Text(_, label)) => {
                 if resolved.part == Part::ToolArguments {
-                    self.call(resolved.indices, slot)?;
+                    self.call(resolved.indices, slot, copy)?;
                 }
                 self.append(number, slot, lane(label).unwrap_or(Key::Run(resolved.part)), resolved.part, Mode::Text)
             }
@@ -82,13 +89,13 @@ impl Reader<'_> {
                 self.append(number, slot, lane(label).unwrap_or(Key::Single), resolved.part, Mode::Signed)
             }
             Some(Class::Arguments(label)) => {
-                self.call(resolved.indices, slot)?;
+                self.call(resolved.indices, slot, copy)?;
                 self.append(number, slot, lane(label).unwrap_or(Key::Single), Part::ToolArguments, Mode::Document)
             }
             Some(Class::Input) => {
                 let within = |w: &Whole| w.range.start <= slot.range.start && slot.range.end <= w.range.end;
                 if !self.outline.wholes.iter().any(within)
-                    && let Some(call) = self.call(resolved.indices, slot)?
+                    && let Some(call) = self.call(resolved.indices, slot, copy)?
                 {
                     // No object: it stands for itself, and no schema of a tool accepts it.
                     call.arguments.add(Arguments::Json(format!("\"{}\"", String::from_utf8_lossy(raw))));
@@ -116,7 +123,7 @@ impl Reader<'_> {
                     self.ends.push(resolved.indices);
                 }
                 if class == Class::ToolName
-                    && let Some(call) = self.call(resolved.indices, slot)?
+                    && let Some(call) = self.call(resolved.indices, slot, copy)?
                 {
                     call.append_name(raw, slot.escaped);
                 }
@@ -137,9 +144,15 @@ impl Reader<'_> {
                 }
                 self.unlisted(number, slot)
             }
-            None | Some(Class::Derived | Class::Index | Class::Tool(_) | Class::TokenLimit) => {
-                self.unlisted(number, slot)
-            }
+            None
+            | Some(
+                Class::Derived(_)
+                | Class::Index(_)
+                | Class::Tool(_)
+                | Class::TokenLimit
+                | Class::Table(_)
+                | Class::Copies(_),
+            ) => self.unlisted(number, slot),
         }
     }
 
@@ -148,11 +161,16 @@ impl Reader<'_> {
     }
 
     /// The call that a slot of a response belongs to; its frame then waits for the verdict.
-    fn call(&mut self, indices: Indices, slot: &Slot) -> Result<Option<&mut OpenCall>, Refusal> {
+    fn call(&mut self, indices: Indices, slot: &Slot, copy: bool) -> Result<Option<&mut OpenCall>, Refusal> {
         if self.context.phase == Phase::Request || self.assembly.nesting > 0 {
             return Ok(None);
         }
         let (outline, table) = (self.outline, self.table);
+        if copy {
+            let frame = self.assembly.newest();
+            let begin = || OpenCall::new(indices, frame, Arc::from(outline.path(table.trie, slot)));
+            return Ok(repeated_call(&mut self.repeated, indices, begin));
+        }
         self.assembly.call(indices, || Arc::from(outline.path(table.trie, slot))).map(Some)
     }
 
@@ -166,7 +184,7 @@ impl Reader<'_> {
     fn append(&mut self, number: usize, slot: &Slot, key: Key, part: Part, mode: Mode) -> Result<(), Refusal> {
         self.count(slot, part);
         let assembly = &mut *self.assembly;
-        let frame = assembly.first + assembly.frames.len() as u64 - 1;
+        let frame = assembly.newest();
         let put = |channel: &mut Channel, assembly: &mut Assembly| {
             channel.append(self.doc, slot.range, slot.escaped, slot.form, frame, number);
             let empty = channel.pieces.last().is_none_or(|p| p.text.is_empty());
@@ -180,6 +198,12 @@ impl Reader<'_> {
                 let mut channel = Channel::new(key, part, mode, none());
                 put(&mut channel, assembly);
                 return assembly.advance(self.context, &mut channel, true, Some((self.table, self.outline)));
+            }
+            Key::Copy { .. } => {
+                let mut channel = Channel::new(key, part, mode, none());
+                channel.keeps_replaced = true;
+                put(&mut channel, assembly);
+                self.copies.push(channel);
             }
             Key::Run(_) => {
                 let next = self.runs.channels.len();
@@ -196,7 +220,9 @@ impl Reader<'_> {
                 let at = lanes.iter().position(|lane| lane.key == key).unwrap_or(lanes.len());
                 if at == lanes.len() {
                     let path = Arc::from(self.outline.path(self.table.trie, slot));
-                    lanes.push(Channel::new(key, part, mode, path));
+                    let mut lane = Channel::new(key, part, mode, path);
+                    lane.keeps_replaced |= self.context.told.is_some();
+                    lanes.push(lane);
                 }
                 let mut over = lanes.len() > MAX_LANES;
                 if let Some(lane) = lanes.get_mut(at) {
