@@ -179,6 +179,7 @@ fn record(number: usize) -> Record {
         request: None,
         response: None,
         ruleset: Arc::from("0123456789abcdef"),
+        policies: Arc::from(""),
         timings: Timings { total_us: 1, inspect_us: 2, upstream_us: 3 },
     }
 }

@@ -14,6 +14,7 @@ use sidewall::dialect::ToolShape;
 use sidewall::identity::Principal;
 use sidewall::policy::cedar::{CallFacts, Policies};
 use sidewall::policy::{Authoriser, Check, Circumstances, ToolSettings};
+use sidewall::redact::Filtered;
 use sidewall::tools::{Arguments, Definition, Schema, Toolbox, Trust};
 
 const ROUNDS: usize = 9;
@@ -126,11 +127,12 @@ fn main() {
     let settings = ToolSettings { check: Check::Enforce, policies: Some(policies), ..ToolSettings::default() };
     let authoriser = Authoriser::new(settings);
     let given = Arguments::Json(text);
+    let shown = Filtered::nothing();
     let at = Circumstances { caller: Some(&caller), toolbox: &toolbox, restored: false, now: jiff::Timestamp::now() };
-    authoriser.authorise(&at, "tool_0", &given).expect("permitted");
+    authoriser.authorise(&at, "tool_0", &given, &shown).expect("permitted");
     println!(
         "all of one call             {:8.1} µs",
-        micros(|| drop(black_box(authoriser.authorise(&at, "tool_0", &given))))
+        micros(|| drop(black_box(authoriser.authorise(&at, "tool_0", &given, &shown))))
     );
 }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +23,7 @@ use crate::audit::{self, AuditLog};
 use crate::config::{AuditContent, AuditTenant, Config, Listen, UnknownEndpoint};
 use crate::identity::Identifier;
 use crate::proxy::Proxy;
+use crate::proxy::approvals::is_about_approvals;
 use crate::proxy::budget::Budget;
 use crate::proxy::cpu::Cpu;
 use crate::proxy::guards::GuardBook;
@@ -100,6 +103,7 @@ impl App {
             tracing::warn!(place = at + 1, "a [[rulesets.override]] names no rule of the set");
         }
         let (status, rulesets) = watch::channel(Status::new(&rules));
+        let (tool_status, policies) = watch::channel(reload::tools::Status::new(&config.tools));
         let shadow = config
             .rulesets
             .may_shadow()
@@ -122,7 +126,7 @@ impl App {
         let fetcher = fetcher.transpose()?;
         let proxy = Arc::new(Proxy {
             identifier,
-            guards: GuardBook::new(rules, make),
+            guards: GuardBook::new(rules, Arc::new(config.tools.clone()), make),
             upstreams: Upstreams::new(&config.upstreams, &tls)?,
             ledger,
             cpu: Cpu::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
@@ -142,7 +146,8 @@ impl App {
         let addresses = listeners.iter().filter_map(|listener| listener.address().ok()).collect();
         let admin_address = admin_listener.address().ok();
 
-        let limits = ConnectionLimits { headers: server.header_timeout, idle: server.idle_timeout };
+        let limits =
+            ConnectionLimits { headers: server.header_timeout, idle: server.idle_timeout, write: server.write_timeout };
         let callers = Shared::new(limits, server.max_connections);
         let admins = Shared::new(limits, ADMIN_CONNECTIONS);
         let background = TaskTracker::new();
@@ -158,14 +163,30 @@ impl App {
         let shown = rulesets.clone();
         let seen = shadow.clone();
         let show = Arc::new(move || status::json(&shown.borrow(), seen.as_deref()));
-        let admin = Admin { ready: Arc::clone(&ready), metrics, rulesets: show };
-        let handler = Arc::new(move |request| {
-            let response = admin.answer(&request);
-            async move { response }
+        let seen = policies.clone();
+        let show_policies = Arc::new(move || serde_json::to_vec(&*seen.borrow()).unwrap_or_default());
+        let admin = Admin { ready: Arc::clone(&ready), metrics, rulesets: show, policies: show_policies };
+        let desk = Arc::clone(&proxy);
+        let handler = Arc::new(move |request: Request<Incoming>| {
+            let (admin, desk) = (admin.clone(), Arc::clone(&desk));
+            async move {
+                if !is_about_approvals(request.uri().path()) {
+                    return admin.answer(&request);
+                }
+                let (parts, _body) = request.into_parts();
+                desk.approvals(&parts).await
+            }
         });
         background.spawn(admin_listener.serve(admins.clone(), handler, None));
         let reload = Arc::new(Notify::new());
-        let watch = reload::watch(Arc::clone(&proxy), config.rulesets.clone(), shadow, Arc::clone(&reload), status);
+        let watch = reload::watch(
+            Arc::clone(&proxy),
+            config.rulesets.clone(),
+            shadow,
+            Arc::clone(&reload),
+            status,
+            tool_status,
+        );
         background.spawn(admins.drain.clone().run_until_cancelled_owned(watch));
         if let Some(tls) = server_tls {
             background.spawn(admins.drain.clone().run_until_cancelled_owned(reload::watch_certificates(tls)));
@@ -184,6 +205,7 @@ impl App {
             background,
             reload,
             rulesets,
+            policies,
             drain_timeout,
         })
     }
@@ -200,6 +222,7 @@ pub struct RunningApp {
     background: TaskTracker,
     reload: Arc<Notify>,
     rulesets: watch::Receiver<Status>,
+    policies: watch::Receiver<reload::tools::Status>,
     drain_timeout: Duration,
 }
 
@@ -240,7 +263,13 @@ impl RunningApp {
         Stopper { ready, proxy, drain: self.callers.drain.clone() }
     }
 
-    /// Notified, it has the rulesets loaded anew.
+    /// Where approved tools and policies stand, and every change of it.
+    #[must_use]
+    pub fn policies(&self) -> watch::Receiver<reload::tools::Status> {
+        self.policies.clone()
+    }
+
+    /// Notified, it has rulesets, approved tools and policies loaded anew.
     #[must_use]
     pub fn reloader(&self) -> Arc<Notify> {
         Arc::clone(&self.reload)

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod approvals;
 mod audit;
 mod check;
 mod config;
@@ -23,6 +24,7 @@ mod provider;
 mod replay;
 mod rules;
 mod serve;
+mod sidecar;
 
 use output::Output;
 
@@ -45,6 +47,7 @@ macro_rules! commands {
 }
 
 commands! {
+    Approvals(approvals::ApprovalsCommand),
     Audit(audit::Audit),
     Check(check::Check),
     Config(config::ConfigArgs),

@@ -128,7 +128,8 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
     let upstreams = section::upstream::read(&mut root, &server, reading);
     let identity = section::identity::read(&mut root, &server, reading);
     let configured = section::guardrail::read(&mut root, reading);
-    let tools = section::tools::read(&mut root, profile, reading);
+    let mut tools = section::tools::read(&mut root, profile, reading);
+    section::approvals::read(&mut root, &identity, &mut tools, reading);
     let redaction = section::storage::redaction(&mut root, reading);
     let rulesets = section::rulesets::read(&mut root, reading);
     section::storage::classifier(&mut root, reading);

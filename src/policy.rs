@@ -1,5 +1,6 @@
 //! Policy: findings in, a verdict out. Guardrails are rows; a profile is a named set of rows.
 
+pub mod approvals;
 pub mod authoriser;
 pub mod cedar;
 pub mod denial;
@@ -9,7 +10,8 @@ pub mod settings;
 pub mod verdict;
 
 pub use crate::text::Glob;
-pub use authoriser::{Authoriser, Circumstances, Permit};
+pub use approvals::{ApprovalSettings, Approvals, Ticket};
+pub use authoriser::{Authoriser, Circumstances, Conditional, Permit, Ruled};
 pub use denial::{Denial, DenialKind};
 pub use guardrail::{FailMode, Guardrail, GuardrailSet, Guardrails, Judgement};
 pub use profile::Profile;

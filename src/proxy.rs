@@ -3,6 +3,7 @@
 //! The order is the safety: line and headers → identity → limits → body → **inspect** → admission record → upstream →
 //! **inspect** → records on disk → caller. Whatever fails on the way becomes a [`Refusal`] and, in one place, a response.
 
+pub mod approvals;
 pub mod body;
 pub mod budget;
 pub mod cpu;
@@ -170,6 +171,7 @@ impl Proxy {
             endpoint,
             upstream: Arc::from(""),
             ruleset,
+            policies: Arc::from(guards.tools.policy_hash()),
             began: Timestamp::now(),
         };
         let exchange = Exchange::begin(facts, Arc::clone(&self.ledger), since, vec![slot]);

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod connection;
 pub mod listener;
+mod stall;
 pub mod tls;
 
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub struct ConnectionLimits {
     pub headers: Duration,
     /// A connection on which nothing is under way.
     pub idle: Duration,
+    /// A caller that takes nothing of what waits for it.
+    pub write: Duration,
 }
 
 /// What all listeners share.

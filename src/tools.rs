@@ -6,6 +6,7 @@
 pub mod arguments;
 pub mod cache;
 pub mod definition;
+pub mod mistake;
 pub mod provenance;
 pub mod registry;
 pub mod schema;
@@ -14,6 +15,7 @@ pub mod toolbox;
 pub use arguments::Arguments;
 pub use cache::DefinitionCache;
 pub use definition::{Definition, DefinitionFault};
+pub use mistake::Mistake;
 pub use provenance::{Sources, Taint, Trust};
 pub use registry::{Registered, Registry};
 pub use schema::{Misfit, Schema, Unfit};

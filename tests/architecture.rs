@@ -19,6 +19,7 @@ const IMPORTS: [(&str, &[&str]); 20] = [
         &[
             "detect",
             "redact::Strategy",
+            "redact::Filtered",
             "identity::Principal",
             "identity::Claim",
             "text",

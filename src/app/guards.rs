@@ -7,7 +7,7 @@ use aws_lc_rs::{hmac, rand};
 use crate::config::{AuditContent, Config};
 use crate::detect::Ruleset;
 use crate::inspect::{Guards, Memory};
-use crate::policy::{Authoriser, Guardrails};
+use crate::policy::{Approvals, Authoriser, Guardrails, ToolSettings};
 use crate::proxy::guards::Make;
 use crate::proxy::shadow::Shadow;
 use crate::redact::TenantKey;
@@ -36,13 +36,17 @@ pub fn maker(config: &Config, shadow: Option<Arc<Shadow>>) -> Option<Box<Make>> 
     };
     let overrides = config.rulesets.overrides.clone();
     let memory = Arc::<Memory>::default();
-    let tools = config.tools.clone();
-    Some(Box::new(move |ruleset: &Arc<Ruleset>, tenant: &str| Guards {
+    // One store for all editions of the policies: what was asked for under one may be decided under the next.
+    let approvals = match config.tools.approvals {
+        Some(settings) => Some(Arc::new(Approvals::new(settings)?)),
+        None => None,
+    };
+    Some(Box::new(move |ruleset: &Arc<Ruleset>, tools: &ToolSettings, tenant: &str| Guards {
         ruleset: ruleset.for_tenant(tenant, &overrides),
         guardrails: Arc::new(Guardrails::for_tenant(&set, tenant)),
         key: tenant_key(&key, tenant, pseudonyms(tenant)),
         memory: Arc::clone(&memory),
-        tools: Arc::new(Authoriser::new(tools.clone())),
+        tools: Arc::new(Authoriser::new(tools.clone()).with_approvals(approvals.clone())),
         caller: None,
         onlooker: shadow.as_ref().map(|shadow| shadow.for_tenant(tenant)),
     }))

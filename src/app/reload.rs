@@ -1,7 +1,8 @@
-//! Rulesets that change under load: look, compile, test, swap. What does not compile or fails its own examples leaves the
+//! What changes under load, rulesets first: look, compile, test, swap. What does not compile or fails its own examples leaves the
 //! last good set in force; the admin listener says what is wrong with it, by file, line and rule.
 
 pub mod status;
+pub mod tools;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::server::tls::ServerTls;
 use crate::telemetry::UPKEEP;
 use crate::telemetry::events::RulesetReload;
 use status::{Attempt, Outcome, Status};
+use tools::ToolKeeper;
 
 /// How often the files are looked at. Polling, because mounted configuration (a Kubernetes `ConfigMap`) changes by
 /// symbolic links, which file notifications miss.
@@ -63,15 +65,23 @@ pub async fn watch(
     shadow: Option<Arc<Shadow>>,
     asked: Arc<Notify>,
     status: watch::Sender<Status>,
+    tool_status: watch::Sender<tools::Status>,
 ) {
     let seen = fingerprint(&settings.live_paths());
+    let mut tools = ToolKeeper::new(Arc::clone(&proxy), tool_status);
     let mut keeper = Keeper { proxy, settings, shadow, status, seen, seen_candidate: Vec::new(), retired: Vec::new() };
     let mut upkeep = tokio::time::interval(UPKEEP);
     let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
-            () = asked.notified() => keeper.look(true).await,
-            _ = look.tick() => keeper.look(false).await,
+            () = asked.notified() => {
+                keeper.look(true).await;
+                tools.look(true).await;
+            }
+            _ = look.tick() => {
+                keeper.look(false).await;
+                tools.look(false).await;
+            }
             _ = upkeep.tick() => {
                 if let Some(handle) = crate::telemetry::recorder() {
                     handle.run_upkeep();

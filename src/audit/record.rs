@@ -100,6 +100,8 @@ pub struct Record {
     pub response: Option<Report>,
     /// Hash of the ruleset in force.
     pub ruleset: Arc<str>,
+    /// Hash of the policies in force, or empty.
+    pub policies: Arc<str>,
     /// Durations.
     pub timings: Timings,
 }
@@ -165,6 +167,8 @@ struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     response: Option<ReportJson<'a>>,
     ruleset: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    policies: &'a str,
     timings: Timings,
 }
 
@@ -225,6 +229,7 @@ impl<'a> Json<'a> {
             request: report(&record.request),
             response: report(&record.response),
             ruleset: &record.ruleset,
+            policies: &record.policies,
             timings: record.timings,
         }
     }

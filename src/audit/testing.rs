@@ -43,6 +43,7 @@ pub(crate) fn record(tenant: &str, exchange: &str) -> Record {
         request: Some(Report { texts, ..Report::default() }),
         response: None,
         ruleset: Arc::from("0123456789abcdef"),
+        policies: Arc::from(""),
         timings: Timings { total_us: 10, inspect_us: 5, upstream_us: 0 },
     }
 }

@@ -1,6 +1,7 @@
 //! `sidewall policy`: are the policies right, who may do what, do they decide as expected, and why.
 
 mod cases;
+mod status;
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::{Exit, Failure};
 use crate::policy::cedar::map::{map, markdown};
-use crate::policy::cedar::{CallFacts, Policies, Ruling, lint::lint};
-use crate::tools::{Registry, Taint, arguments};
+use crate::policy::cedar::{ApprovalFacts, CallFacts, Policies, Ruling, lint::lint};
+use crate::tools::{Registered, Registry, Taint, arguments};
 use cases::{Caller, Expected};
 
 /// Check policies, show what they allow, run their cases, and explain a decision.
@@ -62,6 +63,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    Status(status::Status),
     /// Say how one call is decided, and by which policies.
     #[command(
         after_help = "Example:\n  sidewall policy explain --policies policies --tools policies/tools \\\n    --role finance --tool refund --arguments '{\"order\":\"A-1\",\"amount\":40}'"
@@ -87,6 +89,9 @@ enum Command {
         /// Its arguments, as JSON.
         #[arg(long, default_value = "{}")]
         arguments: String,
+        /// Ask whether the principal may approve this other principal's call, instead of making one.
+        #[arg(long, value_name = "PRINCIPAL")]
+        approves: Option<String>,
         /// The arguments repeat an untrusted text.
         #[arg(long)]
         tainted: bool,
@@ -113,7 +118,8 @@ struct Source {
 impl Source {
     fn load(&self) -> Result<(Policies, Registry), Failure> {
         let policies = Policies::load(&self.policies).map_err(|error| Failure::from_error(&error))?;
-        let registry = Registry::load(&self.tools).map_err(|wrong| Failure::new(wrong.join("\n")))?;
+        let registry = Registry::load(&self.tools)
+            .map_err(|wrong| Failure::new(wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
         Ok((policies, registry))
     }
 }
@@ -135,6 +141,7 @@ impl PolicyCommand {
                 }
                 Ok(Exit::Clean)
             }
+            Command::Status(status) => status.run(out),
             Command::Test { cases, source, json } => {
                 let (policies, registry) = source.load()?;
                 run_cases(&cases, &policies, &registry, json, out)
@@ -147,6 +154,7 @@ impl PolicyCommand {
                 scopes,
                 tool,
                 arguments: given,
+                approves,
                 tainted,
                 tainted_by_injection,
                 json,
@@ -156,7 +164,11 @@ impl PolicyCommand {
                     .map_err(|error| Failure::new(format!("--arguments: {error}; write one JSON object")))?;
                 let caller = Caller { tenant, name: principal, roles, scopes, claims: toml::Table::new() };
                 let taint = taint_of(tainted, tainted_by_injection);
-                let ruling = ask(&policies, &registry, &caller, &tool, (&arguments, taint.as_ref()), Timestamp::now())?;
+                let now = Timestamp::now();
+                let ruling = match &approves {
+                    Some(requester) => approve(&policies, &registry, &caller, &tool, requester, now)?,
+                    None => ask(&policies, &registry, &caller, &tool, (&arguments, taint.as_ref()), now)?,
+                };
                 explain(&ruling, json, out);
                 Ok(if ruling.allowed { Exit::Clean } else { Exit::Found })
             }
@@ -176,7 +188,7 @@ fn ask(
     (arguments, taint): (&Value, Option<&Taint>),
     now: Timestamp,
 ) -> Result<Ruling, Failure> {
-    let registered = registry.find(tool).ok_or_else(|| Failure::new(format!("no approved tool is called `{tool}`")))?;
+    let registered = find(registry, tool)?;
     let facts = CallFacts {
         tool,
         tags: &registered.tags,
@@ -188,6 +200,27 @@ fn ask(
         now,
     };
     Ok(policies.call_tool(&caller.principal()?, &facts))
+}
+
+fn approve(
+    policies: &Policies,
+    registry: &Registry,
+    approver: &Caller,
+    tool: &str,
+    requester: &str,
+    now: Timestamp,
+) -> Result<Ruling, Failure> {
+    let registered = find(registry, tool)?;
+    let approver = approver.principal()?;
+    if *approver.name == *requester {
+        // Whatever policy says.
+        return Ok(Ruling::default());
+    }
+    Ok(policies.approve(&approver, ApprovalFacts { tool, tags: &registered.tags, requester, now }))
+}
+
+fn find<'r>(registry: &'r Registry, tool: &str) -> Result<&'r Registered, Failure> {
+    registry.find(tool).ok_or_else(|| Failure::new(format!("no approved tool is called `{tool}`")))
 }
 
 fn run_lint(policies: &Policies, registry: &Registry, json: bool, out: &mut Output) -> Exit {
@@ -218,7 +251,10 @@ fn run_cases(
             let taint = taint_of(case.tainted, case.tainted_by_injection);
             let arguments = case.arguments()?;
             let now = case.now()?;
-            let ruling = ask(policies, registry, &case.principal, &case.tool, (&arguments, taint.as_ref()), now)?;
+            let ruling = match &case.approves {
+                Some(requester) => approve(policies, registry, &case.principal, &case.tool, requester, now)?,
+                None => ask(policies, registry, &case.principal, &case.tool, (&arguments, taint.as_ref()), now)?,
+            };
             let found = Expected::of(&ruling);
             let decided: Vec<String> = ruling.policies.iter().map(ToString::to_string).collect();
             let fine = found == case.expect && (case.policies.is_empty() || case.policies == decided);

@@ -7,7 +7,6 @@ mod labelled;
 mod promote;
 mod replay;
 mod shadow;
-mod sidecar;
 mod store;
 
 use std::path::PathBuf;

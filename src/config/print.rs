@@ -33,6 +33,8 @@ pub struct Printed<'c> {
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<Policy>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    approvals: Option<Approvals>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     redaction: Option<Redaction>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rulesets: Option<Rulesets<'c>>,
@@ -50,6 +52,7 @@ struct Server {
     header_timeout: String,
     body_timeout: String,
     idle_timeout: String,
+    write_timeout: String,
     upstream_timeout: String,
     drain_timeout: String,
     unknown_endpoint: &'static str,
@@ -151,6 +154,13 @@ struct Policy {
 }
 
 #[derive(Debug, Serialize)]
+struct Approvals {
+    decide_within: String,
+    use_within: String,
+    max_open: usize,
+}
+
+#[derive(Debug, Serialize)]
 struct Redaction {
     key: BTreeMap<&'static str, String>,
 }
@@ -199,6 +209,11 @@ impl<'c> Printed<'c> {
             guardrail: rows.iter().map(row).collect(),
             tools: tools(&config.tools),
             policy: config.tools.policy_path.as_deref().map(|path| Policy { dir: shown(path) }),
+            approvals: config.tools.approvals.map(|of| Approvals {
+                decide_within: duration(of.decide_within),
+                use_within: duration(of.use_within),
+                max_open: of.max_open,
+            }),
             redaction: key.map(|key| Redaction { key: source(&key.source) }),
             rulesets: rulesets(config),
             audit: audit(config),
@@ -237,6 +252,7 @@ fn server(config: &Config) -> Server {
         header_timeout: duration(server.header_timeout),
         body_timeout: duration(server.body_timeout),
         idle_timeout: duration(server.idle_timeout),
+        write_timeout: duration(server.write_timeout),
         upstream_timeout: duration(server.upstream_timeout),
         drain_timeout: duration(server.drain_timeout),
         unknown_endpoint: match server.unknown_endpoint {

@@ -1,6 +1,7 @@
 //! The sections of the file, one reader each. A reader always returns settings; if anything in it was wrong, they are stand-ins
 //! that nobody uses, because the whole file is then refused.
 
+pub(super) mod approvals;
 pub(super) mod audit;
 pub(super) mod guardrail;
 pub(super) mod identity;

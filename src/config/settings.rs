@@ -31,6 +31,8 @@ pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// 120 s for a connection without an exchange: above the 90 s after which common clients drop theirs, so that the caller closes first.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// 60 s for a caller to take something of what waits for it: one in the same pod that takes nothing for a minute is gone or hostile.
+pub const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// 600 s until an upstream's response headers: the official SDKs' own default; a call without a stream thinks that long.
 pub const DEFAULT_UPSTREAM_TIMEOUT: Duration = Duration::from_secs(600);
 /// 10 s for TCP and TLS to an upstream: two retransmissions of a lost SYN.
@@ -112,6 +114,8 @@ pub struct ServerSettings {
     pub body_timeout: Duration,
     /// A connection without an exchange.
     pub idle_timeout: Duration,
+    /// A caller that takes nothing of what waits for it.
+    pub write_timeout: Duration,
     /// Default of [`UpstreamSettings::response_timeout`].
     pub upstream_timeout: Duration,
     /// To finish live exchanges after SIGTERM.

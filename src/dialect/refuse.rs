@@ -3,7 +3,7 @@
 //! SECURITY: everything written here is of our making: class, path made of the table's own keys, rule id, exchange id.
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::dialect::registry::Dialect;
 use crate::inspect::Refusal;
@@ -57,7 +57,26 @@ fn body(dialect: &Dialect, refusal: &Refusal, exchange: &str, write: fn(&ErrorPa
     let style = dialect.errors;
     let word = style.words.iter().find(|(s, _)| *s == status).map_or(style.other, |(_, word)| word);
     let param = if refusal.path.is_empty() { Value::Null } else { Value::from(&*refusal.path) };
-    write(&ErrorParts { word, code, message: message(refusal, exchange), param, exchange })
+    let mut body = write(&ErrorParts { word, code, message: message(refusal, exchange), param, exchange });
+    if !refusal.approvals.is_empty() {
+        // Some dialects put the error into an object of its own, some into the event itself.
+        let error = if body.get("error").is_some_and(Value::is_object) { body.get_mut("error") } else { Some(&mut body) };
+        if let Some(error) = error.and_then(Value::as_object_mut) {
+            error.insert("approvals".to_owned(), approvals(refusal));
+        }
+    }
+    body
+}
+
+/// The approvals that a caller may have decided, each with its signed form.
+fn approvals(refusal: &Refusal) -> Value {
+    let shown = refusal.approvals.iter().map(|ticket| {
+        json!({
+            "id": ticket.id, "tool": ticket.tool, "arguments": ticket.arguments,
+            "expires": ticket.expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "request": ticket.request,
+        })
+    });
+    shown.collect()
 }
 
 /// The JSON body (status is `refusal.code.row().1`) in the caller's dialect.

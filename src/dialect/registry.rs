@@ -141,18 +141,16 @@ static GENERIC: Dialect = Dialect { name: "generic", ..openai::DIALECT_ROW };
 static UNKNOWN: [(&str, Endpoint); 3] =
     [("/v1/messages", unknown(&anthropic::DIALECT)), ("/v1/", unknown(&openai::DIALECT)), ("/", unknown(&GENERIC))];
 
+/// Where approvers decide; leads to no upstream, and no path leads here but the admin listener's own.
+pub static DECISIONS: Endpoint = rowless(&GENERIC, "approvals");
+
 const fn unknown(dialect: &'static Dialect) -> Endpoint {
+    rowless(dialect, "unknown")
+}
+
+const fn rowless(dialect: &'static Dialect, name: &'static str) -> Endpoint {
     let layout = Layout { roles: &[], request: &[], response: &[], stream: &[] };
-    Endpoint {
-        dialect,
-        name: "unknown",
-        method: "*",
-        path: "*",
-        marker: None,
-        known: false,
-        layout,
-        compiled: OnceLock::new(),
-    }
+    Endpoint { dialect, name, method: "*", path: "*", marker: None, known: false, layout, compiled: OnceLock::new() }
 }
 
 /// Every dialect's name, as `[[upstream]].dialects` lists them.

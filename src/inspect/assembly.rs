@@ -17,7 +17,8 @@ use crate::inspect::channel::{Channel, Key};
 use crate::inspect::context::Context;
 use crate::inspect::decide::decide;
 use crate::inspect::told::Mark;
-use crate::text::{Phase, WireRange};
+use crate::policy::Conditional;
+use crate::text::{Part, Phase, WireRange};
 use crate::wire::json::ScanError;
 use crate::wire::splice::WireEdit;
 use calls::take_copied;
@@ -63,10 +64,14 @@ pub(super) struct Assembly {
     lanes: Vec<Channel>,
     /// Tool calls that have begun and have no verdict yet.
     calls: Vec<OpenCall>,
+    /// Tool calls that leave only with an approval, until what stands beside them is judged too.
+    conditional: Vec<(OpenCall, Conditional)>,
     /// What became of those that have one.
     fates: Withdrawals,
     /// Those that were let go, if they may be repeated.
     told: Vec<(Indices, String, Mark)>,
+    /// What a record shows in place of leaves of arguments in the newest frame.
+    filters: Vec<WireEdit>,
     nesting: u8,
     /// Path of the field that holds this document, if it is nested.
     within: Arc<str>,
@@ -151,6 +156,7 @@ impl Assembly {
             context.tracing = context.guards.tools.traces() && !context.toolbox.is_empty();
         }
         self.frames.push_back(Pending::default());
+        self.filters.clear();
         self.list_derived(outline);
         let outline = &*outline;
         let mut reader = Reader {
@@ -212,7 +218,9 @@ impl Assembly {
         if ends.is_empty() {
             return Ok(());
         }
-        self.judge_calls(context, |indices| ends.iter().any(|prefix| indices.starts_with(prefix)))
+        self.judge_calls(context, |indices| ends.iter().any(|prefix| indices.starts_with(prefix)))?;
+        // Calls beside each other leave together: those under what has ended, once more than the call itself has.
+        self.settle_calls(context, |indices| ends.iter().any(|prefix| indices != prefix && indices.starts_with(prefix)))
     }
 
     /// Says that nothing more comes: decides everything.
@@ -225,7 +233,8 @@ impl Assembly {
             self.advance(context, &mut lane, true, None)?;
             self.take_arguments(&lane);
         }
-        self.judge_calls(context, |_| true)
+        self.judge_calls(context, |_| true)?;
+        self.settle_calls(context, |_| true)
     }
 
     fn advance(
@@ -244,6 +253,9 @@ impl Assembly {
             }
             pending.edits.push(edit);
         })?;
+        if channel.part == Part::ToolArguments && channel.key == Key::Single {
+            self.filters.extend(channel.filters());
+        }
         while let Some(piece) = channel.pieces.get(channel.decided_pieces).filter(|p| p.text.end <= decided) {
             channel.decided_pieces += 1;
             if !piece.text.is_empty()
@@ -268,6 +280,13 @@ impl Assembly {
                 stale: false,
             });
         }
+    }
+
+    /// What a record shows in place of parts of the newest document, in order.
+    pub(super) fn shown(&mut self) -> impl Iterator<Item = WireEdit> {
+        let mut filters = std::mem::take(&mut self.filters);
+        filters.sort_by_key(|filter| (filter.range.start, filter.range.end));
+        filters.into_iter()
     }
 
     /// What became of the calls so far, if any of them was taken out.

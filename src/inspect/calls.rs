@@ -9,13 +9,17 @@ use crate::dialect::walk::{Indices, Outline};
 use crate::inspect::channel::Channel;
 use crate::inspect::context::Context;
 use crate::inspect::{Refusal, RefusalCode, ToolCallNote, opaque};
-use crate::policy::{Check, Circumstances, Denial, DenialKind, Permit, Reason, Rejection, Verdict};
+use crate::policy::{
+    Authoriser, Check, Circumstances, Conditional, Denial, DenialKind, Permit, Reason, Rejection, Ruled, Ticket,
+    Verdict,
+};
+use crate::redact::Filtered;
 use crate::text::{Part, Phase};
 use crate::tools::{Arguments, Trust};
 use crate::wire::escape::unescape;
 
 /// Refusal codes by kind of denial.
-const CODES: [(DenialKind, RefusalCode); 8] = [
+const CODES: [(DenialKind, RefusalCode); 9] = [
     (DenialKind::Unknown, RefusalCode::ToolUnknown),
     (DenialKind::Arguments, RefusalCode::ToolArguments),
     (DenialKind::Definition, RefusalCode::ToolDefinition),
@@ -23,6 +27,7 @@ const CODES: [(DenialKind, RefusalCode); 8] = [
     (DenialKind::Tainted, RefusalCode::ToolTainted),
     (DenialKind::Forbidden, RefusalCode::ToolForbidden),
     (DenialKind::Obligation, RefusalCode::ToolForbidden),
+    (DenialKind::Approval, RefusalCode::ApprovalRequired),
     (DenialKind::Model, RefusalCode::ModelForbidden),
 ];
 
@@ -36,6 +41,8 @@ pub(super) struct OpenCall {
     /// As far as it has come: names are joined as the official SDKs join them.
     pub name: String,
     pub arguments: Arguments,
+    /// Its arguments as a record may show them.
+    pub shown: Filtered,
     /// The frame in which it begins.
     pub frame: u64,
     pub path: Arc<str>,
@@ -43,7 +50,7 @@ pub(super) struct OpenCall {
 
 impl OpenCall {
     pub(super) const fn new(indices: Indices, frame: u64, path: Arc<str>) -> Self {
-        Self { indices, name: String::new(), arguments: Arguments::None, frame, path }
+        Self { indices, name: String::new(), arguments: Arguments::None, shown: Filtered::nothing(), frame, path }
     }
 
     /// Adds a literal of the name.
@@ -57,6 +64,8 @@ pub(super) enum Fate {
     Released(Permit),
     /// It is taken out; the text stands in its place.
     Removed(String),
+    /// It leaves with an approval, together with what stands beside it.
+    Conditional(Conditional),
 }
 
 /// Puts the tools that a request declares into its toolbox.
@@ -114,6 +123,11 @@ pub(super) fn remember(context: &mut Context, channel: &Channel, path: impl Fn(u
     }
 }
 
+/// What a caller gets of the approval that a denial is about.
+fn ticket(denial: &Denial) -> Option<&Ticket> {
+    denial.sought.as_ref()?.ticket.as_ref()
+}
+
 fn shown(name: &str) -> String {
     let plain = !name.is_empty() && opaque::is(Class::ToolName, name.as_bytes());
     if plain { name.to_owned() } else { UNPRINTABLE.to_owned() }
@@ -133,14 +147,24 @@ impl Context {
             restored: self.report.restored > 0,
             now: Timestamp::now(),
         };
-        let denial = match tools.authorise(&at, &call.name, &call.arguments) {
+        let now = at.now;
+        let removing = tools.denied() == Rejection::Remove && self.can_withdraw;
+        let judged = match tools.authorise(&at, &call.name, &call.arguments, &call.shown) {
+            Ok(Ruled::Permitted(permit)) => Ok(permit),
+            Ok(Ruled::Conditional(condition)) if tools.check() != Check::Enforce => Err(Authoriser::unasked(condition)),
+            // Where a call that may not leave does not end the exchange, none has to wait for the others.
+            Ok(Ruled::Conditional(condition)) if removing => tools.settle_one(condition, now),
+            Ok(Ruled::Conditional(condition)) => return Ok(Fate::Conditional(condition)),
+            Err(denial) => Err(denial),
+        };
+        let denial = match judged {
             Ok(permit) => {
                 self.note_call(&call.name, "released", None, &permit);
                 return Ok(Fate::Released(permit));
             }
             Err(denial) => denial,
         };
-        if tools.check() == Check::Enforce && tools.denied() == Rejection::Remove && self.can_withdraw {
+        if tools.check() == Check::Enforce && removing {
             self.note_call(&call.name, "removed", Some(&denial), &Permit::default());
             self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Redact);
             return Ok(Fate::Removed(in_its_place(&call.name, &denial)));
@@ -148,8 +172,39 @@ impl Context {
         self.refuse_call(&call.name, denial, &call.path).map(Fate::Released)
     }
 
+    /// Lets calls go together, if the approval of each is there, and notes what became of them.
+    ///
+    /// # Errors
+    /// The refusal, with the requests for what is missing.
+    pub(super) fn settle_calls(
+        &mut self,
+        calls: &[OpenCall],
+        conditions: Vec<Conditional>,
+    ) -> Result<Vec<Permit>, Refusal> {
+        let tools = Arc::clone(&self.guards.tools);
+        let denials = match tools.settle(conditions, Timestamp::now()) {
+            Ok(permits) => {
+                for (call, permit) in calls.iter().zip(&permits) {
+                    self.note_call(&call.name, "released", None, permit);
+                }
+                return Ok(permits);
+            }
+            Err(denials) => denials,
+        };
+        for (call, denial) in calls.iter().zip(&denials) {
+            self.note_call(&call.name, "refused", Some(denial), &Permit::default());
+        }
+        let approvals = denials.iter().filter_map(ticket).cloned().collect();
+        // What no approval mends comes first.
+        let told = denials.into_iter().zip(calls).min_by_key(|(denial, _)| denial.kind == DenialKind::Approval);
+        let Some((denial, call)) = told else { return Err(Refusal::new(RefusalCode::Internal, "a call was lost")) };
+        Err(Refusal { approvals, ..self.refuse_denied(denial, &call.path) })
+    }
+
     fn note_call(&mut self, name: &str, decision: &str, denial: Option<&Denial>, permit: &Permit) {
         let taint = denial.map_or(permit.taint(), |denial| denial.taint.as_ref());
+        let used = permit.approval().map(|(id, _)| id);
+        let approval = denial.map_or(used, |denial| denial.sought.as_ref().map(|sought| &sought.id));
         self.report.tool_calls.push(ToolCallNote {
             name: shown(name),
             decision: decision.to_owned(),
@@ -157,6 +212,8 @@ impl Context {
             reason: denial.map_or_else(String::new, |denial| denial.detail.clone()),
             policies: denial.map_or(permit.policies(), |denial| &denial.policies).to_vec(),
             source: taint.map(|taint| Arc::clone(&taint.source)),
+            approval: approval.cloned(),
+            counterpart: permit.approval().map(|(_, by)| Arc::clone(by)),
         });
     }
 
@@ -181,7 +238,8 @@ impl Context {
             path: Arc::clone(path),
         };
         self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Block(reason));
-        Refusal { code, path: Arc::clone(path), rule, detail: denial.detail }
+        let approvals = ticket(&denial).cloned().into_iter().collect();
+        Refusal { code, path: Arc::clone(path), rule, detail: denial.detail, approvals }
     }
 
     /// Asks whether the caller may use the model that its request names.

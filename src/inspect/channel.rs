@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::detect::{Finding, ViewState};
 use crate::dialect::walk::{Form, Indices};
-use crate::redact::Restoration;
+use crate::redact::{Filtered, Restoration};
 use crate::text::{Part, TextSpan, WireRange};
 use crate::wire::escape::{EscapeMap, as_text, escape_into, unescape_mapped};
 use crate::wire::splice::WireEdit;
@@ -161,15 +161,29 @@ impl Channel {
 impl Channel {
     /// The text with everything in its place that takes the place of something.
     pub(super) fn replaced_text(&self) -> String {
+        self.text_with(&self.replaced)
+    }
+
+    /// The text as a record may show it.
+    pub(super) fn filtered_text(&self) -> Filtered {
+        Filtered::from_redacted(self.text_with(&self.filtered))
+    }
+
+    fn text_with(&self, replacements: &[(TextSpan, String)]) -> String {
         let mut text = String::with_capacity(self.text.len());
         let mut from = 0;
-        for (span, replacement) in &self.replaced {
+        for (span, replacement) in replacements {
             text.push_str(self.text.get(from..span.start).unwrap_or_default());
             text.push_str(replacement);
             from = span.end;
         }
         text.push_str(self.text.get(from..).unwrap_or_default());
         text
+    }
+
+    /// What a record shows in place of this channel's text, in the coordinates of its frame.
+    pub(super) fn filters(&self) -> impl Iterator<Item = WireEdit> {
+        self.filtered.iter().filter_map(|(span, shown)| Some(self.piece_at(span.start)?.edit(*span, shown)))
     }
 }
 

@@ -199,7 +199,13 @@ impl Context {
         };
         let code =
             CODES.iter().find(|(prefix, _)| kind.starts_with(prefix)).map_or(RefusalCode::Guardrail, |(_, code)| *code);
-        let refusal = Refusal { code, path: Arc::clone(path), rule: Arc::clone(&reason.rule), detail: String::new() };
+        let refusal = Refusal {
+            code,
+            path: Arc::clone(path),
+            rule: Arc::clone(&reason.rule),
+            detail: String::new(),
+            approvals: Vec::new(),
+        };
         self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Block(reason));
         refusal
     }

@@ -9,7 +9,7 @@ use crate::inspect::channel::{Channel, Key, Mode};
 use crate::inspect::context::{Context, is_signal};
 use crate::inspect::memory::Question;
 use crate::inspect::{FilteredText, Guards, Refusal, joints};
-use crate::redact::{Filtered, Fingerprint};
+use crate::redact::Fingerprint;
 use crate::text::{Part, Phase, TextSpan};
 use crate::wire::splice::WireEdit;
 
@@ -117,6 +117,10 @@ fn document(
         let replacement = String::from_utf8_lossy(&inner_edit.bytes);
         channel.replace(span, &replacement, &mut *edit);
     }
+    channel.filtered.extend(inner.shown().map(|filter| {
+        let span = TextSpan::new(filter.range.start, filter.range.end);
+        (span, String::from_utf8_lossy(&filter.bytes).into_owned())
+    }));
     Ok(true)
 }
 
@@ -263,18 +267,10 @@ fn finish(context: &mut Context, channel: &Channel, place: &Place<'_>) {
     if !recorded(channel) || channel.text.is_empty() {
         return;
     }
-    let mut text = String::with_capacity(channel.text.len());
-    let mut from = 0;
-    for (span, shown) in &channel.filtered {
-        text.push_str(channel.text.get(from..span.start).unwrap_or_default());
-        text.push_str(shown);
-        from = span.end;
-    }
-    text.push_str(channel.text.get(from..).unwrap_or_default());
     if context.phase == Phase::Response && !context.vault.is_empty() {
         let missed = context.vault.near_misses(&channel.text);
         context.report.unrestored += u32::try_from(missed).unwrap_or(u32::MAX);
     }
     let path = place.path(channel, 0);
-    context.report.texts.push(FilteredText { part: channel.part, path, text: Filtered::from_redacted(text) });
+    context.report.texts.push(FilteredText { part: channel.part, path, text: channel.filtered_text() });
 }

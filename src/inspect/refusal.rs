@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::policy::Ticket;
+
 /// The class of a refusal. Its row in [`RefusalCode::row`] holds everything that a caller sees of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RefusalCode {
@@ -33,6 +35,12 @@ pub enum RefusalCode {
     ToolArguments,
     /// A call that policy does not permit.
     ToolForbidden,
+    /// A call that policy permits with an approval that is not there yet.
+    ApprovalRequired,
+    /// An approval that nobody asks for (any more).
+    ApprovalUnknown,
+    /// An approval that has been decided on.
+    ApprovalDecided,
     /// A call whose arguments repeat a text in which an injection was found.
     ToolTainted,
     /// A model that policy does not permit.
@@ -135,6 +143,21 @@ impl RefusalCode {
                 false,
                 "Policy does not permit this use of a tool by this principal; it was withheld.",
             ),
+            Self::ApprovalRequired => (
+                "sidewall_approval_required",
+                403,
+                false,
+                "Policy permits this call with another person's approval; it was withheld. Send the request again once it is approved.",
+            ),
+            Self::ApprovalUnknown => (
+                "sidewall_approval_unknown",
+                404,
+                false,
+                "No approval of this id waits for a decision: it may have expired or been used, or be another tenant's.",
+            ),
+            Self::ApprovalDecided => {
+                ("sidewall_approval_decided", 409, false, "Somebody has decided on this approval already.")
+            }
             Self::ToolTainted => (
                 "sidewall_tool_tainted",
                 403,
@@ -200,12 +223,14 @@ pub struct Refusal {
     pub rule: Arc<str>,
     /// More detail of our own making (a limit's value, a parser's complaint), or empty.
     pub detail: String,
+    /// Approvals that would let it pass.
+    pub approvals: Vec<Ticket>,
 }
 
 impl Refusal {
     /// A refusal without path or rule.
     #[must_use]
     pub fn new(code: RefusalCode, detail: impl Into<String>) -> Self {
-        Self { code, path: Arc::from(""), rule: Arc::from(""), detail: detail.into() }
+        Self { code, path: Arc::from(""), rule: Arc::from(""), detail: detail.into(), approvals: Vec::new() }
     }
 }

@@ -59,7 +59,7 @@ pub struct FindingNote {
 pub struct ToolCallNote {
     /// The tool's name, if it is a plain identifier; else `(unprintable)`.
     pub name: String,
-    /// `released`, `observed` (would be denied), `refused`, `removed`.
+    /// `released`, `observed` (would be denied), `refused`, `removed`; in an approver's record `approved`, `denied`.
     pub decision: String,
     /// The rule that denies it (`tool.arguments` …), or empty.
     pub rule: String,
@@ -71,6 +71,12 @@ pub struct ToolCallNote {
     /// Path of the untrusted text that the arguments repeat, if they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Arc<str>>,
+    /// Id of the request for an approval that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Arc<str>>,
+    /// The other principal: who approved the call, or, in an approver's own record, whose call it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counterpart: Option<Arc<str>>,
 }
 
 /// Redacted text of one channel.

@@ -1,6 +1,9 @@
 //! Who may call which tool with what: the one place where a [`Permit`] is made.
 //!
-//! Declared? → as approved? → arguments as the schema says? → untouched by an injection? → allowed by policy? The first *no* is the answer.
+//! Declared? → as approved? → arguments as the schema says? → untouched by an injection? → allowed by policy? → with another person's word, where
+//! policy wants it? The first *no* is the answer.
+
+mod approval;
 
 use std::sync::Arc;
 
@@ -9,13 +12,17 @@ use serde_json::{Value, json};
 
 use crate::dialect::ToolShape;
 use crate::identity::Principal;
-use crate::policy::cedar::{CallFacts, ModelFacts, Policies, Ruling};
+use crate::policy::approvals::{Approvals, Wanted};
+use crate::policy::cedar::{APPROVAL, CallFacts, ModelFacts, Ruling};
 use crate::policy::denial::{Denial, DenialKind};
 use crate::policy::settings::{Check, Mode, Provenance, Rejection, ToolSettings};
+use crate::redact::Filtered;
 use crate::tools::definition::MAX_DEFINITION_BYTES;
 use crate::tools::provenance::Taint;
 use crate::tools::registry::{Registered, tags};
 use crate::tools::{Arguments, Definition, DefinitionCache, DefinitionFault, Toolbox, arguments};
+
+pub use approval::{Conditional, Ruled};
 
 /// What only reads is not stopped by a taint: it neither changes nor sends anything.
 const HARMLESS: &str = tags::READS;
@@ -27,6 +34,7 @@ const HARMFUL: [&str; 3] = [tags::WRITES, tags::MONEY, tags::EGRESS];
 pub struct Permit {
     policies: Vec<Arc<str>>,
     taint: Option<Taint>,
+    approval: Option<(Arc<str>, Arc<str>)>,
 }
 
 impl Permit {
@@ -41,6 +49,12 @@ impl Permit {
     pub const fn taint(&self) -> Option<&Taint> {
         self.taint.as_ref()
     }
+
+    /// Id of the request for the approval that was used, and who approved.
+    #[must_use]
+    pub const fn approval(&self) -> Option<&(Arc<str>, Arc<str>)> {
+        self.approval.as_ref()
+    }
 }
 
 /// Judges the tools and tool calls of one tenant.
@@ -48,6 +62,7 @@ impl Permit {
 pub struct Authoriser {
     settings: ToolSettings,
     cache: DefinitionCache,
+    approvals: Option<Arc<Approvals>>,
 }
 
 /// What a call is judged by, beside the call.
@@ -67,7 +82,25 @@ impl Authoriser {
     /// An authoriser for one tenant.
     #[must_use]
     pub fn new(settings: ToolSettings) -> Self {
-        Self { settings, cache: DefinitionCache::default() }
+        Self { settings, cache: DefinitionCache::default(), approvals: None }
+    }
+
+    /// The same, with a place where approvals are asked for.
+    #[must_use]
+    pub fn with_approvals(self, approvals: Option<Arc<Approvals>>) -> Self {
+        Self { approvals, ..self }
+    }
+
+    /// Where approvals are asked for, if anywhere.
+    #[must_use]
+    pub const fn approvals(&self) -> Option<&Arc<Approvals>> {
+        self.approvals.as_ref()
+    }
+
+    /// Hash of the policies in force, or empty.
+    #[must_use]
+    pub fn policy_hash(&self) -> &str {
+        self.settings.policies.as_ref().map_or("", |policies| policies.hash())
     }
 
     /// What is done about tool calls.
@@ -126,8 +159,12 @@ impl Authoriser {
         let registered = self.registered(declared)?;
         let Some(policies) = &self.settings.policies else { return Ok(()) };
         let tags = registered.map(|registered| registered.tags.as_slice()).unwrap_or_default();
-        let Some(caller) = caller else { return Err(Denial::new(DenialKind::Forbidden, "nobody is known to call")) };
-        permitted(policies.may_offer(caller, &declared.name, tags)).map(drop)
+        let Some(caller) = caller else { return Err(Denial::new(DenialKind::Forbidden, NOBODY)) };
+        let ruling = policies.may_offer(caller, &declared.name, tags);
+        if ruling.allowed && self.can_ask(&ruling) {
+            return Ok(());
+        }
+        permitted(ruling).map(drop)
     }
 
     /// The approved tool of the same name, held against what was declared.
@@ -161,7 +198,7 @@ impl Authoriser {
         let (Some(policies), false) = (&self.settings.policies, self.settings.check == Check::Off) else {
             return Ok(());
         };
-        let Some(caller) = caller else { return Err(Denial::new(DenialKind::Model, "nobody is known to call")) };
+        let Some(caller) = caller else { return Err(Denial::new(DenialKind::Model, NOBODY)) };
         let ruling = policies.use_model(caller, ModelFacts { model, max_tokens, now });
         permitted(ruling).map(drop).map_err(|denial| Denial { kind: DenialKind::Model, ..denial })
     }
@@ -172,13 +209,26 @@ impl Authoriser {
         (self.settings.check != Check::Enforce).then(Permit::default)
     }
 
-    /// Judges a call.
+    /// True if what a ruling requires is an approval, and there is where to ask for one.
+    fn can_ask(&self, ruling: &Ruling) -> bool {
+        self.approvals.is_some()
+            && !ruling.requires.is_empty()
+            && ruling.requires.iter().all(|required| **required == *APPROVAL)
+    }
+
+    /// Judges a call. `shown`: its arguments as somebody who is asked for an approval may read them.
     ///
     /// # Errors
     /// The [`Denial`].
-    pub fn authorise(&self, at: &Circumstances<'_>, name: &str, given: &Arguments) -> Result<Permit, Denial> {
+    pub fn authorise(
+        &self,
+        at: &Circumstances<'_>,
+        name: &str,
+        given: &Arguments,
+        shown: &Filtered,
+    ) -> Result<Ruled, Denial> {
         if self.settings.check == Check::Off {
-            return Ok(Permit::default());
+            return Ok(Ruled::Permitted(Permit::default()));
         }
         let definition = at.toolbox.find(name).ok_or_else(|| {
             let nameless = name.is_empty();
@@ -200,7 +250,12 @@ impl Authoriser {
             let detail = format!("an argument repeats {}, in which an injection was found", taint.source);
             return Err(Denial::new(DenialKind::Tainted, detail).with(Vec::new(), Some(taint.clone())));
         }
-        let Some(policies) = &self.settings.policies else { return Ok(Permit { policies: Vec::new(), taint }) };
+        let Some(policies) = &self.settings.policies else {
+            return Ok(Ruled::Permitted(Permit { policies: Vec::new(), taint, approval: None }));
+        };
+        let Some(caller) = at.caller else {
+            return Err(Denial::new(DenialKind::Forbidden, NOBODY).with(Vec::new(), taint));
+        };
         let facts = CallFacts {
             tool: name,
             tags,
@@ -213,21 +268,20 @@ impl Authoriser {
             restored: at.restored,
             now: at.now,
         };
-        match judge(policies, at.caller, &facts) {
-            Ok(decided) => Ok(Permit { policies: decided, taint }),
+        let ruling = policies.call_tool(caller, &facts);
+        if ruling.allowed && self.can_ask(&ruling) {
+            let wanted = Wanted::new(caller, name, tags, value, shown);
+            return Ok(Ruled::Conditional(Conditional { wanted, policies: ruling.policies, taint }));
+        }
+        match permitted(ruling) {
+            Ok(decided) => Ok(Ruled::Permitted(Permit { policies: decided, taint, approval: None })),
             Err(denial) => Err(Denial { taint, ..denial }),
         }
     }
 }
 
-/// Asks the policies of a call.
-///
-/// # Errors
-/// The denial.
-fn judge(policies: &Policies, caller: Option<&Principal>, facts: &CallFacts<'_>) -> Result<Vec<Arc<str>>, Denial> {
-    let Some(caller) = caller else { return Err(Denial::new(DenialKind::Forbidden, "nobody is known to call")) };
-    permitted(policies.call_tool(caller, facts))
-}
+/// What a request that cannot be judged by policy is told.
+const NOBODY: &str = "nobody is known to call";
 
 /// Ids of the policies of a ruling that permits.
 fn permitted(ruling: Ruling) -> Result<Vec<Arc<str>>, Denial> {
@@ -236,7 +290,7 @@ fn permitted(ruling: Ruling) -> Result<Vec<Arc<str>>, Denial> {
         return Ok(ruling.policies);
     }
     let (kind, detail) = if ruling.allowed {
-        // Nothing here can fulfil an obligation, so it is not fulfilled.
+        // Nobody here can fulfil it, so it is not fulfilled.
         (DenialKind::Obligation, format!("required: {}", named(&ruling.requires)))
     } else if !ruling.failed.is_empty() {
         (DenialKind::Forbidden, format!("could not be evaluated: {}", named(&ruling.failed)))

@@ -5,9 +5,9 @@
 //! | | |
 //! |---|---|
 //! | principal | `Principal::"TENANT/NAME"` in `Role::"…"` and `Tenant::"…"`; attributes `tenant`, `name`, `roles`, `scopes` |
-//! | action | `Action::"call_tool"`, `Action::"use_model"` |
+//! | action | `Action::"call_tool"`, `Action::"use_model"`, `Action::"approve"` |
 //! | resource | `Tool::"NAME"` in `Tag::"…"`, `Model::"NAME"` |
-//! | context | `tenant`, `claims`, `now`; of calls `arguments`, `tainted`, `tainted_by_injection`, `kinds`, `restored`; of models `max_tokens` |
+//! | context | `tenant`, `claims`, `now`; of calls `arguments`, `tainted`, `tainted_by_injection`, `kinds`, `restored`; of models `max_tokens`; of approvals `requester` |
 
 pub mod lint;
 mod load;
@@ -30,6 +30,9 @@ use crate::identity::{Claim, Principal};
 use crate::tools::provenance::Taint;
 
 pub use load::LoadError;
+
+/// What a policy may require (`@require("…")`); anything else nobody can fulfil.
+pub const APPROVAL: &str = "approval";
 
 /// Policies that were read from a folder.
 #[derive(Debug)]
@@ -69,6 +72,19 @@ pub struct ModelFacts<'a> {
     pub model: &'a str,
     /// The most tokens that the request lets the model write, if it says so.
     pub max_tokens: Option<u64>,
+    /// The time that policies see.
+    pub now: Timestamp,
+}
+
+/// What a policy knows of a decision on another's call.
+#[derive(Debug, Clone, Copy)]
+pub struct ApprovalFacts<'a> {
+    /// The tool's name.
+    pub tool: &'a str,
+    /// Its tags.
+    pub tags: &'a [Arc<str>],
+    /// Name of the principal whose call it is.
+    pub requester: &'a str,
     /// The time that policies see.
     pub now: Timestamp,
 }
@@ -147,6 +163,14 @@ impl Policies {
             context.push(("max_tokens".to_owned(), RestrictedExpression::new_long(tokens)));
         }
         self.judge(&self.set, caller, "use_model", ("Model", facts.model, &[]), context)
+    }
+
+    /// May `approver` decide on another's call of this tool?
+    #[must_use]
+    pub fn approve(&self, approver: &Principal, facts: ApprovalFacts<'_>) -> Ruling {
+        let mut context = common(approver, facts.now);
+        context.push(("requester".to_owned(), RestrictedExpression::new_string(facts.requester.to_owned())));
+        self.judge(&self.set, approver, "approve", ("Tool", facts.tool, facts.tags), context)
     }
 
     /// Hash of the policies, for records.

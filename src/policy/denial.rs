@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::policy::approvals::Ticket;
 use crate::tools::provenance::Taint;
 
 /// The class of a denial.
@@ -21,6 +22,8 @@ pub enum DenialKind {
     Forbidden,
     /// Policy permits it only with something that is not there.
     Obligation,
+    /// Policy permits it with an approval, for which nobody has decided yet.
+    Approval,
     /// Policy does not permit this model, or so many tokens.
     Model,
 }
@@ -37,6 +40,7 @@ impl DenialKind {
             Self::Tainted => "tool.tainted",
             Self::Forbidden => "tool.forbidden",
             Self::Obligation => "tool.obligation",
+            Self::Approval => "tool.approval",
             Self::Model => "model.forbidden",
         }
     }
@@ -55,11 +59,23 @@ pub struct Denial {
     pub policies: Vec<Arc<str>>,
     /// Where the arguments come from, if from an untrusted text.
     pub taint: Option<Taint>,
+    /// The request for an approval that it is about.
+    pub sought: Option<Box<Sought>>,
+}
+
+/// A request for an approval, as a denial names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    /// Its id.
+    pub id: Arc<str>,
+    /// What the caller gets of it, while it is open.
+    pub ticket: Option<Ticket>,
 }
 
 impl Denial {
     pub(crate) fn new(kind: DenialKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), tool: None, policies: Vec::new(), taint: None }
+        let detail = detail.into();
+        Self { kind, detail, tool: None, policies: Vec::new(), taint: None, sought: None }
     }
 
     pub(crate) fn of(self, tool: &str) -> Self {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::policy::Profile;
+use crate::policy::approvals::ApprovalSettings;
 use crate::policy::cedar::Policies;
 use crate::tools::registry::Registry;
 
@@ -74,6 +75,8 @@ pub struct ToolSettings {
     pub policy_path: Option<PathBuf>,
     /// The policies; with some, everything that none permits is denied.
     pub policies: Option<Arc<Policies>>,
+    /// How a call gets the approval that policy requires; `None`: not at all.
+    pub approvals: Option<ApprovalSettings>,
 }
 
 impl Check {

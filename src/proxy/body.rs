@@ -11,6 +11,9 @@ use http_body::{Body, Frame, SizeHint};
 use crate::inspect::Cleared;
 use crate::proxy::stream::GuardedStream;
 
+/// LIMIT: 64 KiB at a time: HTTP/2 buffers what it is given, whatever the caller takes, so it is given little.
+const MAX_PIECE: usize = 64 << 10;
+
 /// The body of a response.
 #[derive(Debug)]
 pub struct OutBody(Kind);
@@ -57,7 +60,10 @@ impl Body for OutBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut self.0 {
             Kind::Pieces { pieces, left } => {
-                let piece = pieces.pop_front();
+                let piece = match pieces.front_mut() {
+                    Some(large) if large.len() > MAX_PIECE => Some(large.split_to(MAX_PIECE)),
+                    _ => pieces.pop_front(),
+                };
                 if let Some(piece) = &piece {
                     *left = left.saturating_sub(length(piece));
                 }

@@ -29,6 +29,8 @@ pub struct Facts {
     pub upstream: Arc<str>,
     /// Hash of the rules in force.
     pub ruleset: Arc<str>,
+    /// Hash of the policies in force, or empty.
+    pub policies: Arc<str>,
     /// When the request came.
     pub began: Timestamp,
 }

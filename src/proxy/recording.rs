@@ -60,6 +60,7 @@ fn record(entry: Entry<'_>) -> Record {
         request: entry.request,
         response: entry.response,
         ruleset: facts.ruleset.clone(),
+        policies: facts.policies.clone(),
         timings: Timings {
             total_us: micros(entry.took),
             inspect_us: micros(entry.inspecting),

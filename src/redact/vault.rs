@@ -32,6 +32,11 @@ impl Filtered {
     pub(crate) fn from_redacted(text: String) -> Self {
         Self(text)
     }
+    /// No text.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self(String::new())
+    }
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

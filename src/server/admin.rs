@@ -1,4 +1,5 @@
-//! The admin listener: probes, metrics and where the rules stand, never for callers.
+//! The admin listener: probes, metrics and where rules and policies stand, never for callers. (Approvals, which it also carries, are the
+//! proxy's: they are recorded.)
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,8 @@ pub struct Admin {
     pub metrics: Option<PrometheusHandle>,
     /// Makes the JSON that `/rulesets` shows.
     pub rulesets: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
+    /// Makes the JSON that `/policies` shows.
+    pub policies: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Admin {
@@ -50,7 +53,11 @@ impl Admin {
                 None => plain(StatusCode::NOT_FOUND, "another recorder holds this process's metrics\n"),
             },
             "/rulesets" => respond(StatusCode::OK, JSON, Bytes::from((self.rulesets)())),
-            _ => plain(StatusCode::NOT_FOUND, "there are /healthz, /readyz, /metrics and /rulesets\n"),
+            "/policies" => respond(StatusCode::OK, JSON, Bytes::from((self.policies)())),
+            _ => plain(
+                StatusCode::NOT_FOUND,
+                "there are /healthz, /readyz, /metrics, /rulesets, /policies and /approvals\n",
+            ),
         }
     }
 }
@@ -74,12 +81,13 @@ mod tests {
     fn probes() {
         let ready = Arc::new(AtomicBool::new(true));
         let rulesets = Arc::new(|| b"{}".to_vec());
-        let admin = Admin { ready: Arc::clone(&ready), metrics: None, rulesets };
+        let policies = Arc::new(|| b"{}".to_vec());
+        let admin = Admin { ready: Arc::clone(&ready), metrics: None, rulesets, policies };
         let status = |method: &str, path: &str| {
             admin.answer(&Request::builder().method(method).uri(path).body(()).unwrap()).status().as_u16()
         };
         assert_eq!((status("GET", "/healthz"), status("GET", "/readyz")), (200, 200));
-        assert_eq!(status("GET", "/rulesets"), 200);
+        assert_eq!((status("GET", "/rulesets"), status("GET", "/policies")), (200, 200));
         ready.store(false, Ordering::Relaxed);
         assert_eq!((status("GET", "/healthz"), status("HEAD", "/readyz")), (200, 503));
         assert_eq!((status("GET", "/v1/models"), status("POST", "/healthz")), (404, 405));

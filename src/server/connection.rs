@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -21,8 +21,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::identity::Peer;
 use crate::proxy::body::OutBody;
 use crate::server::Shared;
+use crate::server::stall::{BodyPace, Pace, Watched};
 use crate::telemetry::Metric;
-use crate::telemetry::events::Live;
+use crate::telemetry::events::{Live, Stalled};
 
 /// LIMIT: 64 KiB for a request's line and headers, and for the read buffer (hyper's default is 400 KiB a connection).
 const MAX_HEADER_BYTES: usize = 64 << 10;
@@ -50,15 +51,19 @@ where
     F: Future<Output = Response<OutBody>> + Send + 'static,
 {
     let _live = Live::new(Metric::Connections);
-    let busy = Busy::default();
+    let (busy, pace) = (Busy::default(), Pace::new());
     let service = service_fn(|mut request: Request<Incoming>| {
         if let Some(peer) = &peer {
             request.extensions_mut().insert(peer.clone());
         }
         let under_way = busy.begin();
+        // In HTTP/1.1 a body that is not taken shows at the socket.
+        let body_pace = (request.version() == Version::HTTP_2).then(|| pace.body());
         // Boxed, since hyper and the block below would move it as it is, some kilobytes, several times.
         let response = Box::pin(handler(request));
-        async move { Ok::<_, Infallible>(response.await.map(|body| Tracked { body, _under_way: under_way })) }
+        async move {
+            Ok::<_, Infallible>(response.await.map(|body| Tracked { body, pace: body_pace, _under_way: under_way }))
+        }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -78,15 +83,22 @@ where
         .max_local_error_reset_streams(MAX_RESETS)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let watched = Watched { stream, pace: pace.clone() };
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(watched), service));
     let mut drain = pin!(shared.drain.cancelled());
     let mut idle = pin!(busy.idle_for(shared.limits.idle));
+    let mut stalled = pin!(pace.stalled(shared.limits.write));
     let mut ending = false;
     loop {
         tokio::select! {
             // A connection's error (the caller left, bytes that are not HTTP) concerns that caller alone.
             _ended = connection.as_mut() => return,
             () = shared.cut.cancelled() => return,
+            () = stalled.as_mut() => {
+                // Its exchanges end with it, and are recorded as aborted.
+                Stalled.emit();
+                return;
+            }
             () = drain.as_mut(), if !ending => {}
             () = idle.as_mut(), if !ending => {}
         }
@@ -139,6 +151,7 @@ impl Drop for UnderWay {
 /// A body that keeps its connection busy.
 struct Tracked {
     body: OutBody,
+    pace: Option<BodyPace>,
     _under_way: UnderWay,
 }
 
@@ -147,7 +160,13 @@ impl Body for Tracked {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let Some(pace) = &self.pace else { return Pin::new(&mut self.body).poll_frame(cx) };
+        pace.asked();
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let (Some(pace), Poll::Ready(Some(_))) = (&self.pace, &frame) {
+            pace.gave();
+        }
+        frame
     }
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()

@@ -230,6 +230,44 @@ impl RulesetReload<'_> {
     }
 }
 
+/// Approved tools and policies were loaded anew, or could not be.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyReload<'a> {
+    /// Hash of the policies now in force.
+    pub policies: &'a str,
+    /// Hash of the approved tools now in force.
+    pub tools: &'a str,
+    /// `swapped`, `unchanged`, `kept_last_good`.
+    pub outcome: &'static str,
+    /// Why the last good ones stay, if they do.
+    pub error: Option<&'a str>,
+}
+
+impl PolicyReload<'_> {
+    /// Counts and logs.
+    pub fn emit(self) {
+        let Self { policies, tools, outcome, error } = self;
+        count(Metric::PolicyReloads, &[outcome], 1);
+        set(Metric::PolicyStale, if error.is_some() { 1.0 } else { 0.0 });
+        match error {
+            Some(error) => tracing::error!(policies, tools, error, "policies not reloaded: the last good ones stay"),
+            None => tracing::info!(policies, tools, outcome, "policies reloaded"),
+        }
+    }
+}
+
+/// A caller took nothing of what waited for it, and was cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Stalled;
+
+impl Stalled {
+    /// Counts and logs.
+    pub fn emit(self) {
+        count(Metric::Stalled, &[], 1);
+        tracing::info!("a caller that takes nothing was cut");
+    }
+}
+
 /// A text was run through a candidate ruleset too.
 #[derive(Debug, Clone, Copy)]
 pub struct ShadowText {

@@ -31,6 +31,12 @@ pub enum Metric {
     RulesetReloadSeconds,
     /// Whether the files on disk could not be loaded.
     RulesetStale,
+    /// Reloads of approved tools and policies.
+    PolicyReloads,
+    /// Whether their files could not be loaded.
+    PolicyStale,
+    /// Callers cut because they took nothing.
+    Stalled,
     /// Callers identified, or not.
     Identities,
     /// Fetches and reloads of the issuer's keys.
@@ -60,7 +66,7 @@ pub enum Shape {
 
 impl Metric {
     /// Every metric, for descriptions and documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Requests,
         Self::Refusals,
         Self::Aborted,
@@ -75,6 +81,9 @@ impl Metric {
         Self::RulesetReloads,
         Self::RulesetReloadSeconds,
         Self::RulesetStale,
+        Self::PolicyReloads,
+        Self::PolicyStale,
+        Self::Stalled,
         Self::Identities,
         Self::JwksRefreshes,
         Self::Handshakes,
@@ -126,6 +135,16 @@ impl Metric {
                 &[],
                 "1 if the files could not be loaded and the last good set stays.",
             ),
+            Self::PolicyReloads => {
+                ("sidewall_policy_reloads_total", Counter, &["result"], "Reloads of approved tools and policies.")
+            }
+            Self::PolicyStale => (
+                "sidewall_policy_stale",
+                Gauge,
+                &[],
+                "1 if their files could not be loaded and the last good ones stay.",
+            ),
+            Self::Stalled => ("sidewall_stalled_total", Counter, &[], "Callers cut because they took nothing."),
             Self::Identities => (
                 "sidewall_identities_total",
                 Counter,

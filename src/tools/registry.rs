@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::tools::definition::{Definition, MAX_DEFINITION_BYTES};
+use crate::tools::mistake::Mistake;
 use crate::wire::json;
 
 /// LIMIT: tools of one registry, and so its memory.
@@ -74,42 +75,37 @@ struct Entry {
     tags: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum File {
-    Many(Vec<Entry>),
-    One(Entry),
-}
-
 impl Registry {
     /// Reads every `*.json` of a folder.
     ///
     /// # Errors
-    /// All that is wrong with the files, one line each.
-    pub fn load(folder: &Path) -> Result<Self, Vec<String>> {
-        let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-            .map_err(|error| vec![format!("{}: cannot be read ({error})", folder.display())])?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|e| e == "json"))
-            .collect();
+    /// All that is wrong with the files.
+    pub fn load(folder: &Path) -> Result<Self, Vec<Mistake>> {
+        let entries = fs::read_dir(folder);
+        let entries =
+            entries.map_err(|error| vec![Mistake::of(folder.display(), format!("cannot be read ({error})"))])?;
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.retain(|path| path.extension().is_some_and(|e| e == "json"));
         paths.sort();
         let (mut registry, mut wrong) = (Self::default(), Vec::new());
         let mut hash = digest::Context::new(&digest::SHA256);
         for path in &paths {
-            match read(path) {
+            let file = path.display().to_string();
+            match read(path, &file) {
                 Ok((text, entries)) => {
-                    hash.update(&text);
+                    hash.update(text.as_bytes());
                     for entry in entries {
+                        let name = Value::from(entry.name.as_str()).to_string();
                         if let Err(what) = registry.add(entry) {
-                            wrong.push(format!("{}: {what}", path.display()));
+                            wrong.push(Mistake::near(&file, &text, &name, what));
                         }
                     }
                 }
-                Err(what) => wrong.push(format!("{}: {what}", path.display())),
+                Err(mistake) => wrong.push(mistake),
             }
         }
         if paths.is_empty() {
-            wrong.push(format!("{}: no *.json in it; put one file for each tool there", folder.display()));
+            wrong.push(Mistake::of(folder.display(), "no *.json in it; put one file for each tool there"));
         }
         registry.hash = hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         if wrong.is_empty() { Ok(registry) } else { Err(wrong) }
@@ -163,22 +159,31 @@ impl Registry {
     }
 }
 
-fn read(path: &Path) -> Result<(Vec<u8>, Vec<Entry>), String> {
-    let mut text = Vec::new();
-    let file = fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut text));
-    file.map_err(|error| format!("cannot be read ({error})"))?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!("is larger than {MAX_FILE_BYTES} bytes"));
+fn read(path: &Path, file: &str) -> Result<(String, Vec<Entry>), Mistake> {
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    opened.map_err(|error| Mistake::of(file, format!("cannot be read ({error})")))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(Mistake::of(file, format!("is larger than {MAX_FILE_BYTES} bytes")));
     }
-    json::scan(&text, &mut ()).map_err(|error| error.to_string())?;
-    let file: File = serde_json::from_slice(&text).map_err(|_| {
-        "is no tool: write {\"name\", \"description\", \"schema\", \"tags\"}, or a list of such".to_owned()
+    let text = String::from_utf8(bytes).map_err(|_| Mistake::of(file, "is not UTF-8"))?;
+    json::scan(text.as_bytes(), &mut ()).map_err(|error| {
+        Mistake::at(file, &text, error.offset, format!("is not strict JSON: {}", error.kind.text()))
     })?;
-    let entries = match file {
-        File::Many(entries) => entries,
-        File::One(entry) => vec![entry],
-    };
+    let list = text.trim_start().starts_with('[');
+    let parsed = if list { from_json(&text) } else { from_json(&text).map(|entry| vec![entry]) };
+    let entries = parsed.map_err(|error| Mistake {
+        file: file.to_owned(),
+        line: Some(error.line()),
+        what: format!(
+            "is no tool ({error}); write {{\"name\", \"description\", \"schema\", \"tags\"}}, or a list of such"
+        ),
+    })?;
     Ok((text, entries))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(text.as_bytes())
 }
 
 #[cfg(test)]
@@ -200,7 +205,22 @@ mod tests {
         write("g.json", r#"{"name":"g","name":"g"}"#);
         write("h.json", r#"{"name":"h","tags":["two words"]}"#);
         write("i.json", r#"{"name":"i","schema":{"$ref":"https://example.com/x"}}"#);
-        assert_eq!(Registry::load(dir.path()).unwrap_err().len(), 6);
+        write("j.json", "[\n  {\"name\": \"j\"},\n  {\"name\": \"k\", \"schema\": {\"type\": 7}}\n]");
+        write("k.json", "{\n\"name\": \"l\",\n}");
+        let wrong = Registry::load(dir.path()).unwrap_err();
+        let places: Vec<_> =
+            wrong.iter().map(|mistake| (mistake.file.rsplit('/').next().unwrap(), mistake.line)).collect();
+        let lines = [
+            ("d.json", 1),
+            ("e.json", 1),
+            ("f.json", 1),
+            ("g.json", 1),
+            ("h.json", 1),
+            ("i.json", 1),
+            ("j.json", 3),
+            ("k.json", 3),
+        ];
+        assert_eq!(places, lines.map(|(file, line)| (file, Some(line))), "{wrong:?}");
         assert!(Registry::load(&dir.path().join("none")).is_err());
     }
 

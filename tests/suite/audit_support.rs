@@ -216,6 +216,7 @@ pub(crate) fn record(tenant: &str, exchange: impl Into<String>) -> Record {
         request: None,
         response: None,
         ruleset: Arc::from("r"),
+        policies: Arc::from(""),
         timings: Timings::default(),
     }
 }

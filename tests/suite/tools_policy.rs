@@ -20,7 +20,7 @@ fn templates() -> std::path::PathBuf {
 }
 
 fn settings() -> ToolSettings {
-    let registry = Registry::load(&templates().join("tools")).unwrap_or_else(|wrong| panic!("{}", wrong.join("\n")));
+    let registry = Registry::load(&templates().join("tools")).unwrap_or_else(|wrong| panic!("{wrong:?}"));
     let policies = Policies::load(&templates()).unwrap_or_else(|error| panic!("{error}"));
     ToolSettings {
         check: Check::Enforce,

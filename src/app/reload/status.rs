@@ -15,7 +15,7 @@ use crate::proxy::shadow::{Report, Shadow};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// New rules are in force.
+    /// What is new is in force.
     Swapped,
     /// The files say what is in force already.
     Unchanged,
@@ -35,9 +35,9 @@ impl Outcome {
     }
 }
 
-/// The last attempt to load rules.
+/// The last attempt to load something.
 #[derive(Debug, Clone, Serialize)]
-pub struct Attempt {
+pub struct Attempt<E = RulesetError> {
     /// When it ended.
     #[serde(serialize_with = "rfc3339")]
     pub time: Timestamp,
@@ -46,11 +46,11 @@ pub struct Attempt {
     /// Reading, compiling and testing, milliseconds.
     pub took_ms: u64,
     /// Everything that is wrong with the files.
-    pub errors: Vec<RulesetError>,
+    pub errors: Vec<E>,
 }
 
-impl Attempt {
-    pub(super) fn new(outcome: Outcome, took: Duration, errors: Vec<RulesetError>) -> Self {
+impl<E> Attempt<E> {
+    pub(super) fn new(outcome: Outcome, took: Duration, errors: Vec<E>) -> Self {
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         Self { time: Timestamp::now(), outcome, took_ms, errors }
     }
@@ -102,6 +102,6 @@ pub fn json(status: &Status, shadow: Option<&Shadow>) -> Vec<u8> {
     serde_json::to_vec(&Shown { status, shadow: shadow.and_then(Shadow::report) }).unwrap_or_default()
 }
 
-fn rfc3339<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn rfc3339<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(time)
 }

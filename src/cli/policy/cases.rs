@@ -8,6 +8,13 @@
 //! arguments = { order = "A-1", amount = 40.0 }
 //! expect = "permit"             # permit | deny | obligation
 //! policies = ["support-refund"] # optional: exactly these decide
+//!
+//! [[case]]
+//! name = "a lead approves another's transfer"
+//! principal = { tenant = "acme", name = "dana", roles = ["finance-lead"] }
+//! approves = "app"              # whose call; then `arguments` say nothing
+//! tool = "transfer"
+//! expect = "permit"
 //! ```
 
 use std::path::Path;
@@ -35,6 +42,7 @@ pub(super) struct Case {
     pub name: String,
     pub principal: Caller,
     pub tool: String,
+    pub approves: Option<String>,
     #[serde(default)]
     arguments: toml::Table,
     #[serde(default)]

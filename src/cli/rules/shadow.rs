@@ -6,9 +6,9 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::promote::{Where, admit};
-use super::sidecar::Sidecar;
 use super::store::{Deed, Store};
 use crate::cli::output::Output;
+use crate::cli::sidecar::Sidecar;
 use crate::cli::{Exit, Failure};
 
 /// Let a candidate run beside the rules in force, on live traffic, without a say in it; see what it would change.

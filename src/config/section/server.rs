@@ -7,7 +7,8 @@ use crate::config::reader::{At, Node, Reading, Table};
 use crate::config::settings::{
     ClientAuth, DEFAULT_ADMIN, DEFAULT_BODY_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HEADER_TIMEOUT,
     DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CONCURRENCY, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_IN_FLIGHT_BYTES, DEFAULT_UPSTREAM_TIMEOUT, Listen, ServerSettings, TlsSettings, UnknownEndpoint,
+    DEFAULT_MAX_IN_FLIGHT_BYTES, DEFAULT_UPSTREAM_TIMEOUT, DEFAULT_WRITE_TIMEOUT, Listen, ServerSettings, TlsSettings,
+    UnknownEndpoint,
 };
 use crate::policy::Profile;
 
@@ -65,6 +66,7 @@ pub(in crate::config) fn read(root: &mut Table<'_>, profile: Profile, reading: &
         ("header_timeout", &mut settings.header_timeout),
         ("body_timeout", &mut settings.body_timeout),
         ("idle_timeout", &mut settings.idle_timeout),
+        ("write_timeout", &mut settings.write_timeout),
         ("upstream_timeout", &mut settings.upstream_timeout),
         ("drain_timeout", &mut settings.drain_timeout),
     ] {
@@ -90,6 +92,7 @@ fn defaults(profile: Profile) -> ServerSettings {
         header_timeout: DEFAULT_HEADER_TIMEOUT,
         body_timeout: DEFAULT_BODY_TIMEOUT,
         idle_timeout: DEFAULT_IDLE_TIMEOUT,
+        write_timeout: DEFAULT_WRITE_TIMEOUT,
         upstream_timeout: DEFAULT_UPSTREAM_TIMEOUT,
         drain_timeout: DEFAULT_DRAIN_TIMEOUT,
         unknown_endpoint: match profile.unknown_endpoint_denied() {

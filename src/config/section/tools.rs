@@ -32,7 +32,9 @@ pub(in crate::config) fn read(root: &mut Table<'_>, profile: Profile, reading: &
             match Registry::load(&path) {
                 Ok(registry) => settings.registry = Some(Arc::new(registry)),
                 Err(wrong) => {
-                    wrong.iter().for_each(|what| reading.error(&at, what, "mend the file, or leave the tool out"));
+                    wrong
+                        .iter()
+                        .for_each(|what| reading.error(&at, what.to_string(), "mend the file, or leave the tool out"));
                 }
             }
             settings.registry_path = Some(path);
@@ -46,7 +48,7 @@ pub(in crate::config) fn read(root: &mut Table<'_>, profile: Profile, reading: &
                 Ok(policies) => settings.policies = Some(Arc::new(policies)),
                 Err(wrong) => {
                     let mend = "mend the policy; `sidewall policy lint` says more";
-                    wrong.0.iter().for_each(|what| reading.error(&at, what, mend));
+                    wrong.0.iter().for_each(|what| reading.error(&at, what.to_string(), mend));
                 }
             }
             settings.policy_path = Some(path);

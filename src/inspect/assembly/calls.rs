@@ -17,6 +17,7 @@ use crate::inspect::channel::{Channel, Key, Mode};
 use crate::inspect::context::Context;
 use crate::inspect::{Refusal, RefusalCode};
 use crate::policy::Permit;
+use crate::redact::Filtered;
 use crate::text::{Part, WireRange};
 use crate::tools::{Arguments, Toolbox};
 use crate::wire::splice::{WireEdit, splice};
@@ -86,28 +87,14 @@ impl Assembly {
     /// Takes arguments that stand in the frame as a JSON tree.
     pub(super) fn take_inputs(&mut self, table: Table, doc: &[u8], outline: &Outline) -> Result<(), Refusal> {
         for whole in outline.wholes.iter().filter(|w| matches!(w.class, Class::Input | Class::Arguments(_))) {
-            let text = self.edited(doc, whole.range)?;
+            let edits = self.frames.back().map(|pending| pending.edits.as_slice()).unwrap_or_default();
+            let (text, shown) = (edited(doc, whole.range, edits)?, edited(doc, whole.range, &self.filters)?);
             let pattern = || Arc::from(outline.path_of(table.trie, whole));
-            self.call(outline.indices_of(whole), pattern)?.arguments.add(Arguments::Json(text));
+            let call = self.call(outline.indices_of(whole), pattern)?;
+            call.arguments.add(Arguments::Json(text));
+            call.shown = Filtered::from_redacted(shown);
         }
         Ok(())
-    }
-
-    /// What stands in `range` of the newest frame once its edits are made.
-    fn edited(&self, doc: &[u8], range: WireRange) -> Result<String, Refusal> {
-        let edits = self.frames.back().map(|pending| pending.edits.as_slice()).unwrap_or_default();
-        let inside = edits.iter().filter(|e| range.start <= e.range.start && e.range.end <= range.end);
-        let shift = |at: usize| at - range.start;
-        let mut edits: Vec<WireEdit> = inside
-            .map(|e| WireEdit {
-                range: WireRange::new(shift(e.range.start), shift(e.range.end)),
-                bytes: e.bytes.clone(),
-            })
-            .collect();
-        edits.sort_by_key(|e| (e.range.start, e.range.end));
-        let bytes = Bytes::copy_from_slice(doc.get(range.range()).unwrap_or_default());
-        let bytes = splice(&bytes, &edits).map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Takes the arguments of a lane that has ended.
@@ -118,6 +105,7 @@ impl Assembly {
         }
         if let Some(call) = self.calls.iter_mut().find(|call| call.indices == indices) {
             call.arguments.add(arguments_of(lane));
+            call.shown = lane.filtered_text();
         }
     }
 
@@ -137,12 +125,15 @@ impl Assembly {
         for call in over {
             match context.judge_call(&call)? {
                 Fate::Released(permit) => {
-                    if let Some(told) = &context.told {
-                        self.told.push((call.indices, call.name.clone(), told.call(&call.name, &call.arguments)));
-                    }
+                    self.tell(context, &call);
                     self.release(&call, &permit);
                 }
                 Fate::Removed(text) => self.withdraw(&call, text),
+                Fate::Conditional(condition) => {
+                    // What repeats it stands behind it, and so leaves with it or not at all.
+                    self.tell(context, &call);
+                    self.conditional.push((call, condition));
+                }
             }
         }
         Ok(())
@@ -176,9 +167,47 @@ impl Assembly {
                 Fate::Removed(text) => {
                     self.fates.withdrawn.push(Withdrawn { indices: call.indices, text, frame: call.frame });
                 }
+                // It says something else than what was let go, so it is asked for by itself; its frame is next.
+                Fate::Conditional(condition) => {
+                    context.settle_calls(std::slice::from_ref(&call), vec![condition])?;
+                    self.told.push((call.indices, call.name, mark));
+                }
             }
         }
         Ok(())
+    }
+
+    /// Lets the calls go that waited for each other, in the order of their indices, if the approvals of all are there.
+    ///
+    /// # Errors
+    /// The refusal, with what is missing.
+    pub(super) fn settle_calls(
+        &mut self,
+        context: &mut Context,
+        beside: impl Fn(&Indices) -> bool,
+    ) -> Result<(), Refusal> {
+        if self.conditional.is_empty() {
+            return Ok(());
+        }
+        let (mut due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.conditional).into_iter().partition(|(call, _)| beside(&call.indices));
+        self.conditional = later;
+        due.sort_by_key(|(call, _)| call.indices);
+        let (calls, conditions): (Vec<_>, Vec<_>) = due.into_iter().unzip();
+        if calls.is_empty() {
+            return Ok(());
+        }
+        for (call, permit) in calls.iter().zip(context.settle_calls(&calls, conditions)?) {
+            self.release(call, &permit);
+        }
+        Ok(())
+    }
+
+    /// Remembers a call that may be repeated.
+    fn tell(&mut self, context: &Context, call: &OpenCall) {
+        if let Some(told) = &context.told {
+            self.told.push((call.indices, call.name.clone(), told.call(&call.name, &call.arguments)));
+        }
     }
 
     /// Lets a call go. INVARIANT: only with a permit.
@@ -198,4 +227,17 @@ impl Assembly {
             pending.slots = pending.slots.saturating_sub(1);
         }
     }
+}
+
+/// What stands in `range` of a document once `edits` are made.
+fn edited(doc: &[u8], range: WireRange, edits: &[WireEdit]) -> Result<String, Refusal> {
+    let inside = edits.iter().filter(|e| range.start <= e.range.start && e.range.end <= range.end);
+    let shift = |at: usize| at - range.start;
+    let mut edits: Vec<WireEdit> = inside
+        .map(|e| WireEdit { range: WireRange::new(shift(e.range.start), shift(e.range.end)), bytes: e.bytes.clone() })
+        .collect();
+    edits.sort_by_key(|e| (e.range.start, e.range.end));
+    let bytes = Bytes::copy_from_slice(doc.get(range.range()).unwrap_or_default());
+    let bytes = splice(&bytes, &edits).map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

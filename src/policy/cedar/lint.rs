@@ -9,14 +9,14 @@ use cedar_policy::{
 };
 use serde_json::Value;
 
-use super::{Policies, schema};
+use super::{APPROVAL, Policies, schema};
 use crate::tools::registry::tags;
 use crate::tools::{Registered, Registry};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lint {
-    /// Which check: `allow-all`, `unknown-name`, `type`, `unreachable`, `money-without-forbid`.
+    /// Which check: `allow-all`, `unknown-name`, `type`, `unreachable`, `money-without-forbid`, `unknown-requirement`, `approval-without-approver`.
     pub check: &'static str,
     /// The policy's id, or the tool's name.
     pub subject: String,
@@ -31,7 +31,11 @@ impl Lint {
 }
 
 /// The actions there are.
-const ACTIONS: [&str; 2] = ["call_tool", "use_model"];
+const ACTIONS: [&str; 3] = [CALL, "use_model", APPROVE];
+/// To call a tool.
+pub(super) const CALL: &str = "call_tool";
+/// To approve another's call of a tool.
+pub(super) const APPROVE: &str = "approve";
 
 /// A policy's scope, as far as lints and maps look at it.
 #[derive(Debug)]
@@ -52,12 +56,12 @@ impl Scope {
         }
     }
 
-    /// True if it speaks of calls of this tool.
+    /// True if it speaks of `action` and this tool.
     #[must_use]
-    pub fn covers_tool(&self, tool: &Registered) -> bool {
+    pub fn covers_tool(&self, action: &str, tool: &Registered) -> bool {
         let is = |uid: &EntityUid| is_named(uid, "Tool", &tool.definition.name);
         let within = |uid: &EntityUid| is(uid) || tool.tags.iter().any(|tag| is_named(uid, "Tag", tag));
-        self.covers_action("call_tool")
+        self.covers_action(action)
             && match &self.resource {
                 ResourceConstraint::Any => true,
                 ResourceConstraint::Eq(uid) => is(uid),
@@ -123,9 +127,10 @@ pub fn lint(policies: &Policies, registry: &Registry) -> Vec<Lint> {
         allow_all(policy, &scope, &mut found);
         unknown_names(policy, registry, &mut found);
         types(policy, &scope, registry, &mut found);
+        requirements(policy, &scope, policies, registry, &mut found);
     }
     for tool in registry.iter().filter(|tool| tool.tags.iter().any(|tag| **tag == *tags::MONEY)) {
-        let forbids = |p: &&Policy| p.effect() == Effect::Forbid && Scope::of(p).covers_tool(tool);
+        let forbids = |p: &&Policy| p.effect() == Effect::Forbid && Scope::of(p).covers_tool(CALL, tool);
         if !policies.set().policies().any(|policy| forbids(&policy)) {
             let what = "moves money and no forbid speaks of it; add one that says what never may happen (amount, taint, tenant)";
             found.insert(Lint::new("money-without-forbid", &tool.definition.name, what));
@@ -141,7 +146,7 @@ fn allow_all(policy: &Policy, scope: &Scope, found: &mut BTreeSet<Lint>) {
     if policy.effect() == Effect::Permit
         && everybody
         && everything
-        && scope.covers_action("call_tool")
+        && scope.covers_action(CALL)
         && !has_conditions(policy)
     {
         let what = "permits every tool to everybody; name a role, a tool or a tag, or add a condition";
@@ -168,6 +173,26 @@ fn unknown_names(policy: &Policy, registry: &Registry, found: &mut BTreeSet<Lint
     }
 }
 
+/// What a permit requires must be something that there is, and somebody must be able to give it.
+fn requirements(policy: &Policy, scope: &Scope, policies: &Policies, registry: &Registry, found: &mut BTreeSet<Lint>) {
+    let Some(required) = policy.annotation("require") else { return };
+    if required != APPROVAL {
+        let what = format!("requires {required:?}, which nobody can fulfil: its calls are denied; write {APPROVAL:?}");
+        found.insert(Lint::new("unknown-requirement", policy.id(), what));
+        return;
+    }
+    for tool in registry.iter().filter(|tool| scope.covers_tool(CALL, tool)) {
+        let approves = |p: &&Policy| p.effect() == Effect::Permit && Scope::of(p).covers_tool(APPROVE, tool);
+        if !policies.set().policies().any(|policy| approves(&policy)) {
+            let what = format!(
+                "calls of {} wait for an approval that nobody may give; permit Action::{APPROVE:?} to a role",
+                tool.definition.name
+            );
+            found.insert(Lint::new("approval-without-approver", policy.id(), what));
+        }
+    }
+}
+
 /// Every `{"type": …, "id": …}` of a policy's JSON form.
 fn entities(json: &Value, into: &mut Vec<(String, String)>) {
     match json {
@@ -190,7 +215,8 @@ fn types(policy: &Policy, scope: &Scope, registry: &Registry, found: &mut BTreeS
     if alone.add(policy.clone()).is_err() {
         return;
     }
-    let covered: Vec<&Registered> = registry.iter().filter(|tool| scope.covers_tool(tool)).collect();
+    let spoken_of = |tool: &&Registered| scope.covers_tool(CALL, tool) || scope.covers_tool(APPROVE, tool);
+    let covered: Vec<&Registered> = registry.iter().filter(spoken_of).collect();
     let mut outcomes: Vec<(Arc<str>, Vec<String>, bool)> = Vec::new();
     for tool in covered {
         let name = Arc::clone(&tool.definition.name);

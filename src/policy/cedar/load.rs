@@ -7,19 +7,21 @@ use std::str::FromStr;
 
 use aws_lc_rs::digest;
 use cedar_policy::{Authorizer, Effect, Policy, PolicyId, PolicySet};
+use miette::Diagnostic;
 use serde_json::Value;
 
 use super::Policies;
+use crate::tools::Mistake;
 
 /// LIMIT: bytes of one file.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 /// LIMIT: policies; each is looked at for each call.
 const MAX_POLICIES: usize = 10_000;
 
-/// What is wrong with a folder of policies, one line each.
+/// What is wrong with a folder of policies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct LoadError(pub Vec<String>);
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct LoadError(pub Vec<Mistake>);
 
 impl Policies {
     /// Reads every `*.cedar` of a folder.
@@ -27,23 +29,21 @@ impl Policies {
     /// # Errors
     /// Everything that is wrong.
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-            .map_err(|error| LoadError(vec![format!("{}: cannot be read ({error})", folder.display())]))?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|e| e == "cedar"))
-            .collect();
+        let entries = fs::read_dir(folder);
+        let unread = |error| LoadError(vec![Mistake::of(folder.display(), format!("cannot be read ({error})"))]);
+        let mut paths: Vec<PathBuf> = entries.map_err(unread)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.retain(|path| path.extension().is_some_and(|e| e == "cedar"));
         paths.sort();
         let (mut texts, mut wrong) = (Vec::new(), Vec::new());
         for path in &paths {
-            let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             match read(path) {
-                Ok(text) => texts.push((name, text)),
-                Err(what) => wrong.push(format!("{}: {what}", path.display())),
+                Ok(text) => texts.push((path.display().to_string(), text)),
+                Err(what) => wrong.push(Mistake::of(path.display(), what)),
             }
         }
         // SECURITY: a folder that is empty for a moment (a mount under way) must be an error, not a denial of everything nor a permit.
         if paths.is_empty() {
-            wrong.push(format!("{}: no *.cedar in it; put the policies there", folder.display()));
+            wrong.push(Mistake::of(folder.display(), "no *.cedar in it; put the policies there"));
         }
         match Self::parse(&texts) {
             Ok(policies) if wrong.is_empty() => Ok(policies),
@@ -52,45 +52,48 @@ impl Policies {
         }
     }
 
-    /// Policies from texts with names.
+    /// Policies from the texts of files.
     ///
     /// # Errors
     /// Everything that is wrong.
     pub fn parse(texts: &[(String, String)]) -> Result<Self, LoadError> {
         let (mut set, mut scopes, mut wrong) = (PolicySet::new(), PolicySet::new(), Vec::new());
         let mut hash = digest::Context::new(&digest::SHA256);
-        for (name, text) in texts {
+        for (file, text) in texts {
             hash.update(text.as_bytes());
             let parsed = match PolicySet::from_str(text) {
                 Ok(parsed) => parsed,
                 Err(errors) => {
-                    wrong.extend(errors.iter().map(|error| format!("{name}.cedar: {error}")));
+                    wrong.extend(errors.iter().map(|error| unparsed(file, text, error)));
                     continue;
                 }
             };
             if parsed.templates().next().is_some() {
-                wrong.push(format!("{name}.cedar: holds a template (?principal, ?resource); write its policies out"));
+                let what = "holds a template (?principal, ?resource); write its policies out";
+                wrong.push(Mistake::near(file, text, "?", what));
             }
+            let name = Path::new(file).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
             let mut policies: Vec<&Policy> = parsed.policies().collect();
             // `policy10` comes after `policy9`.
             policies.sort_by_key(|policy| (policy.id().to_string().len(), policy.id().to_string()));
             for (number, policy) in policies.into_iter().enumerate() {
                 let id = policy.annotation("id").map_or_else(|| format!("{name}#{}", number + 1), str::to_owned);
                 let policy = policy.new_id(PolicyId::new(&id));
+                let mistake = |what: String| Mistake::near(file, text, &format!("{id:?}"), what);
                 match scope_of(&policy) {
                     Ok(Some(scope)) => {
                         let _ = scopes.add(scope);
                     }
                     Ok(None) => {}
-                    Err(what) => wrong.push(format!("{id}: {what}")),
+                    Err(what) => wrong.push(mistake(format!("{id}: {what}"))),
                 }
                 if set.add(policy).is_err() {
-                    wrong.push(format!("{name}.cedar: two policies are called {id}; give each its own @id"));
+                    wrong.push(mistake(format!("two policies are called {id}; give each its own @id")));
                 }
             }
         }
         if set.num_of_policies() > MAX_POLICIES {
-            wrong.push(format!("more than {MAX_POLICIES} policies"));
+            wrong.push(Mistake::of("policies", format!("more than {MAX_POLICIES}")));
         }
         let hash = hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         if wrong.is_empty() {
@@ -98,6 +101,15 @@ impl Policies {
         } else {
             Err(LoadError(wrong))
         }
+    }
+}
+
+/// What Cedar's parser says, with the line that it points to.
+fn unparsed(file: &str, text: &str, error: &impl Diagnostic) -> Mistake {
+    let what = format!("is not Cedar: {error}");
+    match error.labels().and_then(|mut labels| labels.next()) {
+        Some(label) => Mistake::at(file, text, label.offset(), what),
+        None => Mistake::of(file, what),
     }
 }
 

@@ -6,7 +6,7 @@ use cedar_policy::{Effect, Policy};
 use serde::Serialize;
 
 use super::Policies;
-use super::lint::{Scope, has_conditions};
+use super::lint::{APPROVE, CALL, Scope, has_conditions};
 use crate::tools::Registry;
 
 /// What a role may do with a tool.
@@ -22,6 +22,8 @@ pub struct Cell {
     pub permits: Vec<Entry>,
     /// Policies that forbid it.
     pub forbids: Vec<Entry>,
+    /// Policies that let it approve another's call.
+    pub approves: Vec<Entry>,
 }
 
 /// One policy in a cell.
@@ -43,8 +45,8 @@ pub fn map(policies: &Policies, registry: &Registry) -> Vec<Cell> {
     let mut cells = Vec::new();
     for role in [None].into_iter().chain(roles.iter().map(|role| Some(role.as_str()))) {
         for tool in registry.iter() {
-            let entries = |effect: Effect| -> Vec<Entry> {
-                let covers = |scope: &Scope| scope.covers_tool(tool) && scope.covers_role(role);
+            let entries = |effect: Effect, action: &str| -> Vec<Entry> {
+                let covers = |scope: &Scope| scope.covers_tool(action, tool) && scope.covers_role(role);
                 let mut entries: Vec<Entry> = scopes
                     .iter()
                     .filter(|(policy, scope)| policy.effect() == effect && covers(scope))
@@ -53,7 +55,8 @@ pub fn map(policies: &Policies, registry: &Registry) -> Vec<Cell> {
                 entries.sort_by(|a, b| a.policy.cmp(&b.policy));
                 entries
             };
-            let (permits, forbids) = (entries(Effect::Permit), entries(Effect::Forbid));
+            let (permits, forbids) = (entries(Effect::Permit, CALL), entries(Effect::Forbid, CALL));
+            let approves = entries(Effect::Permit, APPROVE);
             let free = |entry: &Entry| entry.conditions.is_empty() && entry.requires.is_empty();
             let access = if permits.is_empty() || forbids.iter().any(free) {
                 "deny"
@@ -63,7 +66,7 @@ pub fn map(policies: &Policies, registry: &Registry) -> Vec<Cell> {
                 "conditional"
             };
             let (role, tool) = (role.unwrap_or_default().to_owned(), tool.definition.name.to_string());
-            cells.push(Cell { role, tool, access, permits, forbids });
+            cells.push(Cell { role, tool, access, permits, forbids, approves });
         }
     }
     cells
@@ -92,7 +95,7 @@ pub fn markdown(cells: &[Cell]) -> String {
     for cell in cells {
         let role = if cell.role.is_empty() { "(none)" } else { &cell.role };
         let mut parts = Vec::new();
-        for (word, entries) in [("permit", &cell.permits), ("forbid", &cell.forbids)] {
+        for (word, entries) in [("permit", &cell.permits), ("forbid", &cell.forbids), ("may approve", &cell.approves)] {
             for Entry { policy, conditions, requires } in entries {
                 let mut part = format!("{word} `{policy}`");
                 if !requires.is_empty() {

@@ -41,6 +41,8 @@ pub fn of_tool(arguments: Option<&Value>) -> Result<Schema, String> {
                     ("kinds", strings()), ("restored", boolean())])}},
             "use_model": {"appliesTo": {"principalTypes": ["Principal"], "resourceTypes": ["Model"], "context":
                 context(&[("max_tokens", optional(json!({"type": "Long"})))])}},
+            "approve": {"appliesTo": {"principalTypes": ["Principal"], "resourceTypes": ["Tool"], "context":
+                context(&[("requester", string())])}},
         },
     }});
     Schema::from_json_value(schema).map_err(|error| error.to_string())
