@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Exit, Failure, Output};
+use crate::config::settings::{ClientAuth, TlsSettings};
 use crate::demo::provider::{Provider, Scripts, read_scripts};
+use crate::server::tls::ServerTls;
 
 /// Run the scripted provider: it speaks both wire formats and answers as the prompt says (`#scenario:NAME`).
 #[derive(Debug, Args)]
@@ -18,9 +20,23 @@ pub(super) struct ProviderCommand {
     /// Scenario file: {"default": {"scenario": "echo"}, "when": [{"contains": "…", "script": {"scenario": "cut"}}]}.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
+    /// Speak TLS with this certificate (PEM, and the chain behind it).
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
 }
 
 impl ProviderCommand {
+    fn tls(&self) -> Result<Option<ServerTls>, Failure> {
+        let (Some(certificate), Some(key)) = (self.tls_certificate.clone(), self.tls_key.clone()) else {
+            return Ok(None);
+        };
+        let settings = TlsSettings { certificate, key, client_ca: None, client_auth: ClientAuth::Optional };
+        ServerTls::new(settings).map(Some).map_err(Failure::new)
+    }
+
     /// Runs until it is killed.
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let scripts = match &self.scenario {
@@ -35,7 +51,11 @@ impl ProviderCommand {
             let cannot_listen = |error| Failure::new(format!("cannot listen on {}: {error}", self.listen));
             let provider = Provider::bind(&self.listen, scripts).await.map_err(cannot_listen)?;
             let address = provider.address().map_err(cannot_listen)?;
-            out.line(format_args!("listening on http://{address}"));
+            let (scheme, provider) = match self.tls()? {
+                Some(tls) => ("https", provider.over(tls.acceptor())),
+                None => ("http", provider),
+            };
+            out.line(format_args!("listening on {scheme}://{address}"));
             out.flush().map_err(|error| Failure::new(format!("cannot write to standard output: {error}")))?;
             tokio::select! {
                 () = provider.run() => {}

@@ -16,7 +16,9 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 mod answer;
 mod anthropic;
@@ -37,6 +39,7 @@ pub use scenario::{Scenario, Script, ScriptError, Scripts, When};
 pub struct Provider {
     listener: TcpListener,
     memory: Arc<Memory>,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Provider {
@@ -46,7 +49,13 @@ impl Provider {
     /// Whatever the system says when the address cannot be had.
     pub async fn bind(listen: &str, scripts: Scripts) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
-        Ok(Self { listener, memory: Arc::new(Memory::new(scripts)) })
+        Ok(Self { listener, memory: Arc::new(Memory::new(scripts)), tls: None })
+    }
+
+    /// The same over TLS, HTTP/2 where the client wants it.
+    #[must_use]
+    pub fn over(self, tls: TlsAcceptor) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// Where it listens.
@@ -73,14 +82,25 @@ impl Provider {
             };
             // Small pieces must leave as they are written: a test counts on their borders.
             stream.set_nodelay(true).ok();
-            let memory = Arc::clone(&self.memory);
+            let (memory, tls) = (Arc::clone(&self.memory), self.tls.clone());
             tokio::spawn(async move {
-                let service = hyper::service::service_fn(move |request| serve(Arc::clone(&memory), request));
-                // A connection that ends badly is the caller's business or the script's wish.
-                auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await.ok();
+                match tls {
+                    None => connection(stream, memory).await,
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            connection(stream, memory).await;
+                        }
+                    }
+                }
             });
         }
     }
+}
+
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, memory: Arc<Memory>) {
+    let service = hyper::service::service_fn(move |request| serve(Arc::clone(&memory), request));
+    // A connection that ends badly is the caller's business or the script's wish.
+    auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await.ok();
 }
 
 /// How long to wait after an `accept` that failed.

@@ -55,6 +55,10 @@ mod proxy_identity;
 #[cfg(test)]
 mod proxy_refusals;
 #[cfg(test)]
+mod proxy_stall;
+#[cfg(test)]
+mod proxy_wire;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod rules_cli;
@@ -69,6 +73,8 @@ mod speakers;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tools_approvals;
+#[cfg(test)]
 mod tools_calls;
 #[cfg(test)]
 mod tools_cedar_corpus;
@@ -76,6 +82,8 @@ mod tools_cedar_corpus;
 mod tools_hostile;
 #[cfg(test)]
 mod tools_policy;
+#[cfg(test)]
+mod tools_reload;
 #[cfg(test)]
 mod tools_schema_suite;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use sidewall::app::{App, RunningApp, StartOptions};
 use sidewall::config::{Config, Listen};
+use sidewall::inspect::ToolCallNote;
 use sidewall::proxy::ledger::{Entry, Ledger, LedgerDown, Outcome, Receipt, Stage};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -125,6 +126,7 @@ pub(crate) type Noted = (Stage, Outcome, u16, String);
 pub(crate) struct Memory {
     records: Mutex<Vec<Noted>>,
     tenants: Mutex<Vec<String>>,
+    tool_calls: Mutex<Vec<(String, ToolCallNote)>>,
     changed: Notify,
 }
 
@@ -133,6 +135,10 @@ impl Ledger for Memory {
         let exchange = entry.facts.id.as_str().to_owned();
         self.tenants.lock().unwrap().push(entry.facts.principal.tenant.to_string());
         self.records.lock().unwrap().push((entry.stage, entry.outcome, entry.status.unwrap_or(0), exchange));
+        let reports = [&entry.request, &entry.response];
+        let calls = reports.into_iter().flatten().flat_map(|report| report.tool_calls.iter().cloned());
+        let by = entry.facts.principal.name.to_string();
+        self.tool_calls.lock().unwrap().extend(calls.map(|call| (by.clone(), call)));
         self.changed.notify_waiters();
         Ok(Receipt::new(std::future::ready(Ok(()))))
     }
@@ -158,6 +164,11 @@ impl Memory {
     /// The tenants of all records.
     pub(crate) fn tenants(&self) -> Vec<String> {
         self.tenants.lock().unwrap().clone()
+    }
+
+    /// Who, and what became of a tool call, in order.
+    pub(crate) fn tool_calls(&self) -> Vec<(String, ToolCallNote)> {
+        self.tool_calls.lock().unwrap().clone()
     }
 
     pub(crate) fn records(&self) -> Vec<Noted> {

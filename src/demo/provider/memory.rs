@@ -34,6 +34,8 @@ struct Kept {
 /// One request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// Protocol: `HTTP/1.1`, `HTTP/2.0`.
+    pub version: String,
     /// Method.
     pub method: String,
     /// Path with query.
@@ -64,7 +66,8 @@ impl Memory {
         self.with(|kept| {
             kept.requests += 1;
             kept.bytes += body.len();
-            kept.received.push_back(Received { method: parts.method.to_string(), path, headers, body });
+            let (version, method) = (format!("{:?}", parts.version), parts.method.to_string());
+            kept.received.push_back(Received { version, method, path, headers, body });
             while kept.received.len() > KEPT_REQUESTS || (kept.bytes > KEPT_BYTES && kept.received.len() > 1) {
                 let Some(oldest) = kept.received.pop_front() else { break };
                 kept.bytes -= oldest.body.len();
@@ -110,6 +113,7 @@ impl Received {
         let headers: Map<String, Value> =
             self.headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
         json!({
+            "version": self.version,
             "method": self.method,
             "path": self.path,
             "headers": headers,
