@@ -52,7 +52,7 @@ impl ProviderCommand {
             let provider = Provider::bind(&self.listen, scripts).await.map_err(cannot_listen)?;
             let address = provider.address().map_err(cannot_listen)?;
             let (scheme, provider) = match self.tls()? {
-                Some(tls) => ("https", provider.over(tls.acceptor())),
+                Some(tls) => ("https", provider.over(tls)),
                 None => ("http", provider),
             };
             out.line(format_args!("listening on {scheme}://{address}"));

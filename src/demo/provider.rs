@@ -18,7 +18,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+
+use crate::server::tls::ServerTls;
 
 mod answer;
 mod anthropic;
@@ -39,7 +40,7 @@ pub use scenario::{Scenario, Script, ScriptError, Scripts, When};
 pub struct Provider {
     listener: TcpListener,
     memory: Arc<Memory>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<ServerTls>,
 }
 
 impl Provider {
@@ -54,7 +55,7 @@ impl Provider {
 
     /// The same over TLS, HTTP/2 where the client wants it.
     #[must_use]
-    pub fn over(self, tls: TlsAcceptor) -> Self {
+    pub fn over(self, tls: ServerTls) -> Self {
         Self { tls: Some(tls), ..self }
     }
 
@@ -82,7 +83,7 @@ impl Provider {
             };
             // Small pieces must leave as they are written: a test counts on their borders.
             stream.set_nodelay(true).ok();
-            let (memory, tls) = (Arc::clone(&self.memory), self.tls.clone());
+            let (memory, tls) = (Arc::clone(&self.memory), self.tls.as_ref().map(ServerTls::acceptor));
             tokio::spawn(async move {
                 match tls {
                     None => connection(stream, memory).await,

@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -27,18 +28,27 @@ def free_port():
 class Provider:
     """`sidewall provider`: what the sidecar takes for the model's API."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, tls=()):
+        """`tls`: files of a certificate and its key."""
         self.log = open(pathlib.Path(folder) / "provider.log", "wb")
+        options = ["--tls-certificate", tls[0], "--tls-key", tls[1]] if tls else []
         self.process = subprocess.Popen(
-            [BINARY, "provider", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=self.log, text=True
+            [BINARY, "provider", "--listen", "127.0.0.1:0", *options],
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
         )
         line = self.process.stdout.readline()
-        assert line.startswith("listening on http://"), f"the provider did not start: {line!r}"
+        assert line.startswith("listening on http"), f"the provider did not start: {line!r}"
         self.url = line.split(" on ")[1].strip()
         self.port = int(self.url.rsplit(":", 1)[1])
 
     def call(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        if self.url.startswith("https"):
+            unchecked = ssl._create_unverified_context()
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=unchecked)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request(method, path, body=None if body is None else json.dumps(body))
         answer = json.loads(connection.getresponse().read())
         connection.close()
@@ -166,6 +176,12 @@ keys = "keys"
             [BINARY, "audit", "verify", self.audit], capture_output=True, text=True, timeout=START_SECONDS
         )
         return done.returncode, done.stdout + done.stderr
+
+
+def status_of(*arguments):
+    """Exit status and all output of a command of the program."""
+    done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=START_SECONDS)
+    return done.returncode, done.stdout + done.stderr
 
 
 def run(*arguments):

@@ -103,6 +103,42 @@ async fn without_keys_nobody_is_identified() {
     assert!(upstream.requests().is_empty());
 }
 
+/// Asks again and again until the answer is as expected: files are looked at every few seconds.
+async fn eventually<T: PartialEq + std::fmt::Debug>(expected: T, mut ask: impl AsyncFnMut() -> T) {
+    let mut last = None;
+    let asking = async {
+        loop {
+            let found = ask().await;
+            if found == expected {
+                return;
+            }
+            last = Some(found);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, asking).await;
+    assert!(in_time.is_ok(), "not {expected:?} but {last:?}");
+}
+
+#[tokio::test]
+async fn keys_in_a_file_are_read_again_and_a_broken_file_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwks.json");
+    std::fs::write(&file, Keys::own().jwks("a-").to_string()).unwrap();
+    let upstream = Upstream::start(vec![json_response("200 OK", "{}")]).await;
+    let sidecar =
+        Sidecar::start(upstream.address, "", "", &jwt_section(&format!("file = \"{}\"", file.display()))).await;
+    let (old, new) = (signed(Keys::own(), "a-rsa"), signed(Keys::foreign(), "b-rsa"));
+    assert_eq!((status_with(&sidecar, &old).await, status_with(&sidecar, &new).await), (200, 401));
+    std::fs::write(&file, "{\"keys\": [").unwrap();
+    // Longer than the files are left alone.
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    assert_eq!(status_with(&sidecar, &old).await, 200, "the last good keys stay");
+    std::fs::write(&file, Keys::foreign().jwks("b-").to_string()).unwrap();
+    eventually(200, async || status_with(&sidecar, &new).await).await;
+    assert_eq!(status_with(&sidecar, &old).await, 401, "the old key is no key any more");
+}
+
 /// A certificate authority in a test.
 struct Authority {
     params: CertificateParams,
@@ -200,4 +236,29 @@ async fn client_certificates_say_who_calls() {
         assert!(tenants.contains(&"acme".to_owned()));
         assert_eq!(tenants.contains(&"house".to_owned()), without.is_some());
     }
+}
+
+#[tokio::test]
+async fn certificates_are_read_again_and_a_broken_file_changes_nothing() {
+    let upstream = Upstream::start(vec![json_response("200 OK", "{}")]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (Authority::new(), Authority::new());
+    let files = save(folder.path(), &first);
+    let uri = SanType::URI("spiffe://prod.example/acme/billing".try_into().unwrap());
+    let (old, new) = (first.issue(&[uri.clone()]), second.issue(&[uri]));
+    let identity = "[identity]\n[identity.mtls]\nspiffe = \"spiffe://prod.example/{tenant}/{principal}\"\n";
+    let sidecar = Sidecar::start(upstream.address, &format!("tls = {{ {files} }}"), "", identity).await;
+    assert_eq!(over_tls(&sidecar, &first, Some(&old), true).await, Some(200));
+    std::fs::write(folder.path().join("cert.pem"), "-----BEGIN CERTIFICATE-----\nbroken").unwrap();
+    // Longer than the files are left alone.
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    assert_eq!(over_tls(&sidecar, &first, Some(&old), true).await, Some(200), "the last good certificate stays");
+    // Another authority for both sides: the server's new certificate, and whose clients are let in.
+    save(folder.path(), &second);
+    eventually(Some(200), async || over_tls(&sidecar, &second, Some(&new), true).await).await;
+    assert_eq!(
+        over_tls(&sidecar, &second, Some(&old), true).await,
+        None,
+        "the old authority's clients are strangers now"
+    );
 }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use sidewall::identity::Principal;
 use sidewall::inspect::{Framing, Guards, RefusalCode};
 use sidewall::policy::cedar::Policies;
-use sidewall::policy::{Authoriser, Check, Mode, Profile, Rejection, ToolSettings};
-use sidewall::tools::Registry;
+use sidewall::policy::{Authoriser, Check, Circumstances, Mode, Profile, Rejection, Ruled, ToolSettings};
+use sidewall::redact::Filtered;
+use sidewall::tools::{Arguments, Registry};
 
 use crate::engine;
 use crate::tools_calls::{Call, SPEECHES, Speech};
@@ -149,6 +150,18 @@ fn what_lints_find() {
         (
             "permit (principal in Role::\"x\", action == Action::\"call_tool\", resource in Tag::\"reads\");",
             "money-without-forbid",
+        ),
+        (
+            "@require(\"aproval\") permit (principal in Role::\"x\", action == Action::\"call_tool\", resource in Tag::\"reads\");",
+            "unknown-requirement",
+        ),
+        (
+            "@require(\"approval\") permit (principal in Role::\"x\", action == Action::\"call_tool\", resource == Tool::\"refund\");",
+            "approval-without-approver",
+        ),
+        (
+            "permit (principal in Role::\"x\", action == Action::\"approve\", resource == Tool::\"refund\") when { context.requestor == \"x\" };",
+            "type",
         ),
     ] {
         std::fs::write(dir.path().join("one.cedar"), policy).unwrap();
@@ -416,6 +429,155 @@ proptest! {
         prop_assert_eq!(out.refusal, None);
         let (_, released, _) = read(speech, framing, &out.bytes);
         prop_assert_eq!(released, permitted);
+    }
+}
+
+/// A stream in which texts and the deltas of calls come in the order that `picks` says; where a provider writes one block after the other,
+/// that is an order of blocks.
+fn interleaved(speech: &Speech, texts: &[String], calls: &[Call<'_>], picks: &[prop::sample::Index]) -> String {
+    let chat = (speech.endpoint)().dialect.name == "openai";
+    let event = |payload: Value| match payload["type"].as_str() {
+        Some(name) if !chat => format!("event: {name}\ndata: {payload}\n\n"),
+        _ => format!("data: {payload}\n\n"),
+    };
+    let delta = |delta: Value| json!({"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": null}]});
+    let pieces = |text: &str| -> Vec<String> {
+        let characters: Vec<char> = text.chars().collect();
+        characters.chunks(5).map(|piece| piece.iter().collect()).collect()
+    };
+    // What can come next: a text, the next call's beginning, or, in one dialect, more of a call that has begun.
+    let (mut said, mut begun) = (0, 0);
+    let mut open: Vec<(usize, std::collections::VecDeque<String>)> = Vec::new();
+    let mut out = String::new();
+    let mut blocks = 0;
+    if !chat {
+        out.push_str(&event(json!({"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}})));
+    }
+    for step in 0.. {
+        let mut ways: Vec<usize> = Vec::new();
+        ways.extend((said < texts.len()).then_some(0));
+        ways.extend((begun < calls.len()).then_some(1));
+        ways.extend((0..open.len()).map(|at| at + 2));
+        if ways.is_empty() {
+            break;
+        }
+        match ways[picks[step % picks.len()].index(ways.len())] {
+            0 if chat => {
+                out.push_str(&event(delta(json!({"content": texts[said]}))));
+                said += 1;
+            }
+            0 => {
+                let block = json!({"type": "text", "text": ""});
+                out.push_str(&event(json!({"type": "content_block_start", "index": blocks, "content_block": block})));
+                let said_now = json!({"type": "text_delta", "text": texts[said]});
+                out.push_str(&event(json!({"type": "content_block_delta", "index": blocks, "delta": said_now})));
+                out.push_str(&event(json!({"type": "content_block_stop", "index": blocks})));
+                (said, blocks) = (said + 1, blocks + 1);
+            }
+            1 => {
+                let (name, arguments) = calls[begun];
+                if chat {
+                    let function = json!({"name": name, "arguments": ""});
+                    out.push_str(&event(delta(json!({"tool_calls": [{"index": begun, "id": format!("call_{begun}"), "type": "function", "function": function}]}))));
+                    open.push((begun, pieces(arguments).into()));
+                } else {
+                    let block = json!({"type": "tool_use", "id": format!("toolu_{begun}"), "name": name, "input": {}});
+                    out.push_str(&event(
+                        json!({"type": "content_block_start", "index": blocks, "content_block": block}),
+                    ));
+                    for piece in pieces(arguments) {
+                        let piece = json!({"type": "input_json_delta", "partial_json": piece});
+                        out.push_str(&event(json!({"type": "content_block_delta", "index": blocks, "delta": piece})));
+                    }
+                    out.push_str(&event(json!({"type": "content_block_stop", "index": blocks})));
+                    blocks += 1;
+                }
+                begun += 1;
+            }
+            at => {
+                let (index, left) = &mut open[at - 2];
+                if let Some(piece) = left.pop_front() {
+                    out.push_str(&event(delta(
+                        json!({"tool_calls": [{"index": *index, "function": {"arguments": piece}}]}),
+                    )));
+                }
+                if left.is_empty() {
+                    open.remove(at - 2);
+                }
+            }
+        }
+    }
+    let end = if calls.is_empty() { ["stop", "end_turn"] } else { ["tool_calls", "tool_use"] };
+    if chat {
+        let ended = json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": end[0]}]});
+        out + &event(ended) + "data: [DONE]\n\n"
+    } else {
+        let ended = json!({"type": "message_delta", "delta": {"stop_reason": end[1]}, "usage": {"output_tokens": 1}});
+        out + &event(ended) + &event(json!({"type": "message_stop"}))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Over random interleavings of text and parallel calls, cut anywhere: the released calls are exactly those that a direct evaluation
+    /// permits, in order, and every text is there.
+    #[test]
+    fn however_text_and_calls_are_interleaved_what_is_released_is_what_is_permitted(
+        kinds in prop::collection::vec((0_usize..5, 1_u32..20_000), 0..6),
+        texts in prop::collection::vec("[a-z ]{1,12}", 0..5),
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 1..40),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        which in 0_usize..2,
+    ) {
+        let speech = &SPEECHES[which];
+        let calls: Vec<(&str, String)> = kinds.iter().map(|(kind, cents)| {
+            let amount = f64::from(*cents) / 100.0;
+            match kind {
+                0 => ("search_orders", json!({"customer": "Alice"}).to_string()),
+                1 => ("search_orders", json!({"customer": "Alice", "tenant": "globex"}).to_string()),
+                2 | 3 => ("refund", json!({"order": "A-1", "amount": amount}).to_string()),
+                _ => ("Refund", json!({"order": "A-1", "amount": amount}).to_string()),
+            }
+        }).collect();
+        let wire: Vec<Call<'_>> = calls.iter().map(|(name, arguments)| (*name, arguments.as_str())).collect();
+        let guarded = guards(ToolSettings { denied: Rejection::Remove, ..settings() }, SUPPORT.0, SUPPORT.1);
+        let endpoint = (speech.endpoint)();
+        let body = request(speech, &["search_orders", "refund"]).to_string();
+        let inspected = engine::request(&guarded, endpoint, body.as_bytes()).unwrap();
+        // The direct evaluation, call by call, without any stream.
+        let permitted: Vec<(String, Value)> = calls.iter().filter(|(name, arguments)| {
+            let at = Circumstances {
+                caller: guarded.caller.as_deref(),
+                toolbox: &inspected.toolbox,
+                restored: false,
+                now: jiff::Timestamp::now(),
+            };
+            let ruled = guarded.tools.authorise(&at, name, &Arguments::Json(arguments.clone()), &Filtered::nothing());
+            matches!(ruled, Ok(Ruled::Permitted(_)))
+        }).map(|(name, arguments)| ((*name).to_owned(), serde_json::from_str(arguments).unwrap())).collect();
+
+        let stream = interleaved(speech, &texts, &wire, &picks);
+        let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+        places.sort_unstable();
+        let mut chunks = Vec::new();
+        let mut from = 0;
+        for place in places.into_iter().chain([stream.len()]) {
+            chunks.push(&stream.as_bytes()[from..place]);
+            from = place;
+        }
+        let carried = (inspected.vault, inspected.toolbox);
+        let (out, _) = engine::respond_with(&guarded, endpoint, Framing::Sse, carried, &chunks);
+        prop_assert_eq!(out.refusal, None);
+        let (said, released, _) = read(speech, Framing::Sse, &out.bytes);
+        prop_assert_eq!(released, permitted);
+        // Texts of withheld calls stand between ours, so ours are found one behind the other.
+        let mut rest = said.as_str();
+        for text in &texts {
+            let at = rest.find(text.as_str());
+            prop_assert!(at.is_some(), "{text:?} is missing in {said:?}");
+            rest = rest.get(at.unwrap() + text.len()..).unwrap();
+        }
     }
 }
 

@@ -91,8 +91,8 @@ impl ToolKeeper {
     pub(super) fn new(proxy: Arc<Proxy>, status: watch::Sender<Status>) -> Self {
         let settings = proxy.guards.tools();
         let paths: Vec<PathBuf> = settings.registry_path.iter().chain(&settings.policy_path).cloned().collect();
-        let seen = fingerprint(&paths);
-        Self { proxy, paths, status, seen }
+        // The files were read with the configuration, and may have changed since: the first look finds out.
+        Self { proxy, paths, status, seen: Fingerprint::new() }
     }
 
     pub(super) async fn look(&mut self, asked: bool) {
@@ -108,8 +108,12 @@ impl ToolKeeper {
             self.seen.clear();
             return;
         }
-        self.seen = now;
+        let first = std::mem::replace(&mut self.seen, now).is_empty();
         let loaded = loaded.unwrap_or_else(|| Err(vec![Mistake::of("policies", "loading panicked; report this")]));
+        let same = |settings: &ToolSettings| Status::new(settings).is_same(&self.status.borrow());
+        if first && !asked && loaded.as_ref().is_ok_and(same) {
+            return;
+        }
         self.take(loaded, since.elapsed());
     }
 
