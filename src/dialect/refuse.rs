@@ -60,7 +60,8 @@ fn body(dialect: &Dialect, refusal: &Refusal, exchange: &str, write: fn(&ErrorPa
     let mut body = write(&ErrorParts { word, code, message: message(refusal, exchange), param, exchange });
     if !refusal.approvals.is_empty() {
         // Some dialects put the error into an object of its own, some into the event itself.
-        let error = if body.get("error").is_some_and(Value::is_object) { body.get_mut("error") } else { Some(&mut body) };
+        let error =
+            if body.get("error").is_some_and(Value::is_object) { body.get_mut("error") } else { Some(&mut body) };
         if let Some(error) = error.and_then(Value::as_object_mut) {
             error.insert("approvals".to_owned(), approvals(refusal));
         }

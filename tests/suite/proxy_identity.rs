@@ -245,7 +245,7 @@ async fn certificates_are_read_again_and_a_broken_file_changes_nothing() {
     let (first, second) = (Authority::new(), Authority::new());
     let files = save(folder.path(), &first);
     let uri = SanType::URI("spiffe://prod.example/acme/billing".try_into().unwrap());
-    let (old, new) = (first.issue(&[uri.clone()]), second.issue(&[uri]));
+    let (old, new) = (first.issue(std::slice::from_ref(&uri)), second.issue(&[uri]));
     let identity = "[identity]\n[identity.mtls]\nspiffe = \"spiffe://prod.example/{tenant}/{principal}\"\n";
     let sidecar = Sidecar::start(upstream.address, &format!("tls = {{ {files} }}"), "", identity).await;
     assert_eq!(over_tls(&sidecar, &first, Some(&old), true).await, Some(200));

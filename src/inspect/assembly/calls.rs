@@ -46,6 +46,7 @@ pub(super) fn take_copied(copy: &Channel, repeated: &mut [OpenCall]) {
     let indices = copy.indices();
     if let Some(call) = repeated.iter_mut().find(|call| call.indices == indices) {
         call.arguments.add(arguments_of(copy));
+        call.shown = copy.filtered_text();
     }
 }
 
