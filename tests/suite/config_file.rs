@@ -323,6 +323,24 @@ fn what_is_printed_loads_again_decides_the_same_and_shows_no_secret() {
 }
 
 #[test]
+fn approvals_need_policies_and_approvers_and_are_printed() {
+    let told = load(&with("[approvals]\nmax_open = 0")).unwrap_err().to_string();
+    for words in ["no [policy] could require an approval", "needs approvers that can be told", "out of range"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let text = with(&format!("[policy]\ndir = \"{}\"\n[approvals]\nuse_within = \"90s\"", policies.display()));
+    let key =
+        format!("[[identity.virtual_key]]\nsha256 = \"{}\"\ntenant = \"acme\"\nprincipal = \"dana\"\n", "0".repeat(64));
+    let config = load(&(text + &key)).unwrap();
+    let approvals = config.tools.approvals.unwrap();
+    assert_eq!((approvals.decide_within, approvals.use_within), (Duration::from_secs(3_600), Duration::from_secs(90)));
+    let rows = config.guardrails.rows();
+    let again = load(&Printed::new(&config, &rows).to_toml().unwrap()).unwrap();
+    assert_eq!(again.tools.approvals, config.tools.approvals);
+}
+
+#[test]
 fn debug_forms_show_no_secret() {
     let config = load(include_str!("../../sidewall.example.toml")).unwrap();
     let debug = format!("{config:?}");

@@ -22,8 +22,7 @@ fn request(speech: &Speech) -> String {
     let mut body = (speech.request)(&[("refund", schema)]);
     body["stream"] = json!(true);
     let body = body.to_string();
-    let chat = (speech.endpoint)().dialect.name == "openai";
-    let path = if chat { "/v1/chat/completions" } else { "/v1/messages" };
+    let path = (speech.endpoint)().path;
     format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
@@ -44,13 +43,12 @@ async fn no_byte_of_a_call_leaves_before_its_verdict() {
         for (call, permitted) in [(GOOD, true), (BAD, false)] {
             let answer = (speech.stream)("Of course, I will ", &[call]);
             // The verdict comes with the event that ends the call; all before it is sent one byte at a time.
-            let chat = (speech.endpoint)().dialect.name == "openai";
-            let end = if chat {
-                "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish"
-            } else {
-                "event: content_block_stop"
-            };
-            let verdict = answer.rfind(end).expect("the end of the call");
+            let ends = [
+                "\"delta\":{},\"finish_reason\":\"",
+                "event: content_block_stop",
+                "event: response.function_call_arguments.done",
+            ];
+            let verdict = ends.iter().filter_map(|end| answer.rfind(end)).max().expect("the end of the call");
             let (before, after) = answer.split_at(verdict);
             let gate = Arc::new(Notify::new());
             let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";

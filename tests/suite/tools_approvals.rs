@@ -13,6 +13,7 @@ use sidewall::policy::{Authoriser, Check, Profile, Rejection, ToolSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::engine::{self, Outcome};
+use crate::speakers::{SPEAKERS, Speaker};
 use crate::support::{PATIENCE, Sidecar, Upstream, json_response, send, text};
 use crate::tools_calls::{Call, SPEECHES, Speech};
 
@@ -66,7 +67,7 @@ fn run(
     cut: usize,
 ) -> (Outcome, Report) {
     let mut body = (speech.request)(&[("search", json!({"type": "object"})), ("pay", json!({"type": "object"}))]);
-    body["messages"][0]["content"] = json!(said);
+    *body.pointer_mut(asked(speech)).unwrap() = json!(said);
     let endpoint = (speech.endpoint)();
     let inspected = engine::request(guards, endpoint, body.to_string().as_bytes()).unwrap();
     let tools = serde_json::from_slice::<Value>(inspected.body.get()).unwrap()["tools"].as_array().unwrap().len();
@@ -74,6 +75,12 @@ fn run(
     let answer = answer(speech, framing, calls);
     let (before, after) = answer.as_bytes().split_at(cut);
     engine::respond_with(guards, endpoint, framing, (inspected.vault, inspected.toolbox), &[before, after])
+}
+
+/// Where the user's text stands in a request.
+fn asked(speech: &Speech) -> &'static str {
+    let speaks = |speaker: &&Speaker| std::ptr::eq(speaker.endpoint(), (speech.endpoint)());
+    SPEAKERS.iter().find(speaks).unwrap().asked
 }
 
 fn answer(speech: &Speech, framing: Framing, calls: &[Call<'_>]) -> String {
@@ -152,7 +159,7 @@ fn nothing_of_a_call_leaves_before_its_approval_at_any_cut() {
 
 #[test]
 fn where_denied_calls_are_removed_the_agent_goes_on_and_asks_again() {
-    for speech in &SPEECHES {
+    for speech in &SPEECHES[..2] {
         for framing in [Framing::Whole, Framing::Sse] {
             let store = approvals();
             let removing = ToolSettings { denied: Rejection::Remove, ..settings() };
@@ -215,10 +222,11 @@ fn an_approver_reads_redacted_arguments() {
             let guarded = guards(settings(), &store, Profile::Balanced);
             let said = format!("pay {address}");
             let mut body = (speech.request)(&[("pay", json!({"type": "object"}))]);
-            body["messages"][0]["content"] = json!(said);
+            *body.pointer_mut(asked(speech)).unwrap() = json!(said);
             let inspected = engine::request(&guarded, (speech.endpoint)(), body.to_string().as_bytes()).unwrap();
             let sent: Value = serde_json::from_slice(inspected.body.get()).unwrap();
-            let placeholder = sent["messages"][0]["content"].as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
+            let placeholder =
+                sent.pointer(asked(speech)).unwrap().as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
             let arguments =
                 json!({"to": placeholder, "card": "4111111111111111", "amount": 40, "note": "bob.other@example.org"});
             let (out, _) = run(&guarded, speech, &said, framing, &[("pay", &arguments.to_string())], 0);
