@@ -8,13 +8,15 @@ CARGO ?= cargo
 PYTHON ?= python3
 VENV := tests/.venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet --no-input
+# The classifier's training; its packages are large, and nothing else needs them.
+TRAIN := models/train
 PYTEST := $(VENV)/bin/python -m pytest
 # What to pass on: `make demo ARGS=--stay`, `make bench ARGS=…`.
 ARGS ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build demo test test-rust test-sdk test-kill lint fmt bench fuzz runtime
+.PHONY: help build demo test test-rust test-sdk test-kill lint fmt bench fuzz runtime train-injection
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,14 +25,14 @@ build: ## Build the program (target/debug/sidewall)
 	@$(CARGO) fetch --locked --quiet
 	@$(CARGO) build --locked --quiet --bin sidewall
 
-demo: build $(VENV)/.installed ## Show the whole way of a few real exchanges (ARGS=--stay keeps it up)
+demo: build $(VENV)/.installed runtime ## Show the whole way of a few real exchanges (ARGS=--stay keeps it up)
 	@target/debug/sidewall demo $(if $(filter --stay,$(ARGS)),,$(ARGS))
 	@$(VENV)/bin/python scripts/demo_sdk.py target/debug/sidewall
 	@$(if $(filter --stay,$(ARGS)),target/debug/sidewall demo --stay,true)
 
 test: test-rust test-sdk test-kill ## Install what the tests need and run all of them
 
-test-rust: build ## Only the Rust tests
+test-rust: build runtime ## Only the Rust tests
 	@$(CARGO) test --locked --quiet
 
 test-sdk: build $(VENV)/.installed ## Only the official SDKs against the running program (ARGS go to pytest)
@@ -61,6 +63,18 @@ fuzz: ## Run every fuzz target for FUZZ_SECONDS seconds each
 
 runtime: ## Fetch ONNX Runtime's shared library into .sidewall/runtime
 	@$(PYTHON) scripts/fetch_runtime.py .sidewall/runtime
+
+train-injection: $(TRAIN)/.venv/.installed ## Train the injection classifier anew from SIDEWALL_DATA (an hour or more on two cores)
+	@$(TRAIN)/.venv/bin/python $(TRAIN)/train.py $(TRAIN)/.work/injection $(ARGS)
+	@$(TRAIN)/.venv/bin/python $(TRAIN)/export.py $(TRAIN)/.work/injection models/injection
+	@$(TRAIN)/.venv/bin/python $(TRAIN)/calibrate.py $(TRAIN)/.work/injection models/injection
+	@$(TRAIN)/.venv/bin/python $(TRAIN)/report.py $(TRAIN)/.work/injection models/injection
+
+$(TRAIN)/.venv/.installed: $(TRAIN)/requirements.txt
+	@echo "installing the training's packages into $(TRAIN)/.venv"
+	@test -x $(TRAIN)/.venv/bin/python || $(PYTHON) -m venv $(TRAIN)/.venv
+	@$(TRAIN)/.venv/bin/python -m pip --disable-pip-version-check --quiet --no-input install -r $<
+	@touch $@
 
 # Installed again only when the list of packages changes.
 $(VENV)/.installed: tests/sdk/requirements.txt

@@ -75,6 +75,7 @@ fn guards(rules: &Arc<Ruleset>) -> Guards {
         key: TenantKey::new([7; 32]),
         memory: Arc::default(),
         tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Observe, ..ToolSettings::default() })),
+        judge: None,
         onlooker: None,
     }
 }

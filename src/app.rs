@@ -1,5 +1,6 @@
 //! The composition root: a configuration becomes running parts, and they end in order.
 
+pub mod classifier;
 pub mod guards;
 pub mod jwks;
 pub mod reload;
@@ -22,6 +23,7 @@ use crate::app::reload::status::{self, Status};
 use crate::audit::{self, AuditLog};
 use crate::config::{AuditContent, AuditTenant, Config, Listen, UnknownEndpoint};
 use crate::identity::Identifier;
+use crate::inspect::Judge;
 use crate::proxy::Proxy;
 use crate::proxy::approvals::is_about_approvals;
 use crate::proxy::budget::Budget;
@@ -65,6 +67,9 @@ pub enum StartError {
     /// The rules could not be loaded.
     #[error("rulesets: {0}")]
     Rules(String),
+    /// The classifier could not be started.
+    #[error("[classifier] {0}")]
+    Classifier(String),
     /// No random key could be made.
     #[error("the system's random generator failed")]
     Random,
@@ -110,7 +115,9 @@ impl App {
             .then(Shadow::new)
             .transpose()
             .map_err(|error| StartError::Rules(format!("no thread for the shadow: {error}")))?;
-        let make = guards::maker(&config, shadow.clone()).ok_or(StartError::Random)?;
+        let seat = config.classifier.as_ref().map(classifier::start).transpose().map_err(StartError::Classifier)?;
+        let judge = seat.clone().map(|seat| seat as Arc<dyn Judge>);
+        let make = guards::maker(&config, shadow.clone(), judge).ok_or(StartError::Random)?;
         let ledger = match options.ledger {
             Some(ledger) => ledger,
             None => open_ledger(&config)?,
@@ -190,6 +197,9 @@ impl App {
         background.spawn(admins.drain.clone().run_until_cancelled_owned(watch));
         if let Some(tls) = server_tls {
             background.spawn(admins.drain.clone().run_until_cancelled_owned(reload::watch_certificates(tls)));
+        }
+        if let Some((seat, settings)) = seat.zip(config.classifier.clone()) {
+            background.spawn(admins.drain.clone().run_until_cancelled_owned(classifier::watch(seat, settings)));
         }
         if let Some((keys, fetcher)) = fetcher {
             background.spawn(admins.drain.clone().run_until_cancelled_owned(jwks::keep(keys, fetcher)));

@@ -21,8 +21,9 @@ use toml::de::DeTable;
 
 pub use problem::{ConfigErrors, Problem};
 pub use settings::{
-    AuditContent, AuditSettings, AuditTenant, BaseUrl, Credential, Durability, IdentitySettings, Listen, RedactionKey,
-    RedactionSettings, RulesetSettings, Scheme, SecretSource, ServerSettings, UnknownEndpoint, UpstreamSettings,
+    AuditContent, AuditSettings, AuditTenant, BaseUrl, ClassifierSettings, Credential, Durability, IdentitySettings,
+    Listen, RedactionKey, RedactionSettings, RulesetSettings, Scheme, SecretSource, ServerSettings, UnknownEndpoint,
+    UpstreamSettings,
 };
 
 use crate::identity::mapping::TenantFrom;
@@ -52,6 +53,8 @@ pub struct Config {
     pub redaction: RedactionSettings,
     /// `[rulesets]`.
     pub rulesets: RulesetSettings,
+    /// `[classifier]`; `None`: rules alone find injections.
+    pub classifier: Option<ClassifierSettings>,
     /// `[audit]`; `None` if the file says `enabled = false`.
     pub audit: Option<AuditSettings>,
     /// What is allowed but risky; to be logged at start.
@@ -132,12 +135,23 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
     section::approvals::read(&mut root, &identity, &mut tools, reading);
     let redaction = section::storage::redaction(&mut root, reading);
     let rulesets = section::rulesets::read(&mut root, reading);
-    section::storage::classifier(&mut root, reading);
+    let classifier = section::classifier::read(&mut root, reading);
     let audit = section::audit::read(&mut root, reading);
     let guardrails = GuardrailSet { profile, configured };
     let warnings = Vec::new();
-    let config =
-        Config { profile, server, upstreams, identity, guardrails, tools, redaction, rulesets, audit, warnings };
+    let config = Config {
+        profile,
+        server,
+        upstreams,
+        identity,
+        guardrails,
+        tools,
+        redaction,
+        rulesets,
+        classifier,
+        audit,
+        warnings,
+    };
     section::storage::refusal(&mut root, reading);
     root.finish(reading);
     warn_across_sections(&config, reading);

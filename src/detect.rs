@@ -1,5 +1,6 @@
 //! Detection: views in, findings out. Knows texts, never wire formats or dialects.
 
+pub mod classifier;
 pub mod compare;
 pub mod explain;
 pub mod finding;

@@ -6,6 +6,7 @@
 pub mod approvals;
 pub mod body;
 pub mod budget;
+pub mod classify;
 pub mod cpu;
 pub mod entry;
 pub mod exchange;
@@ -37,7 +38,7 @@ use jiff::Timestamp;
 
 use crate::dialect::{Endpoint, route};
 use crate::identity::{Identifier, IdentityError, Peer};
-use crate::inspect::{Cleared, Framing, Guards, Refusal, RefusalCode, Report, ResponseInspector, inspect_request};
+use crate::inspect::{Cleared, Framing, Guards, Refusal, RefusalCode, Report, ResponseInspector, begin_request};
 use crate::proxy::body::OutBody;
 use crate::proxy::budget::{Budget, Held};
 use crate::proxy::cpu::Cpu;
@@ -241,7 +242,11 @@ impl Proxy {
         let size = body.len();
         let since = Instant::now();
         let for_request = guards.clone();
-        let inspected = self.cpu.run(size, move || inspect_request(&for_request, endpoint, body)).await?;
+        let begun = self.cpu.run(size, move || begin_request(&for_request, endpoint, body)).await?;
+        let inspected = match begun {
+            Ok(pending) => classify::settle(pending, guards.judge.as_ref()).await,
+            Err(refused) => Err(refused),
+        };
         let (cleared, vault, toolbox) = match inspected {
             Ok(inspected) => {
                 exchange.inspected(inspected.report, since.elapsed());

@@ -79,13 +79,14 @@ const IMPORTS: [(&str, &[&str]); 20] = [
 const PURE: [&str; 8] = ["text", "wire", "dialect", "detect", "tools", "policy", "redact", "inspect"];
 
 /// Crates (as paths begin in code) and the rooms or files that alone may name them. Empty: nobody in the pure half.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("tokio::", &[]),
     ("hyper::", &[]),
     ("hyper_util::", &[]),
     ("std::net::Tcp", &[]),
     ("cedar_policy::", &["policy/cedar"]),
     ("ort::", &["detect/classifier"]),
+    ("tokenizers::", &["detect/classifier"]),
     // These keep the last of two duplicate keys, where another parser takes the first: traffic is read by `wire::json::scan`.
     ("serde_json::from_slice", &["detect/validate/token", "tools/definition", "tools/registry"]),
     ("serde_json::from_str", &["tools/arguments"]),

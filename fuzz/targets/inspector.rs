@@ -26,6 +26,7 @@ static GUARDS: LazyLock<Guards> = LazyLock::new(|| Guards {
     key: TenantKey::new([7; 32]),
     memory: Arc::default(),
     tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Observe, ..ToolSettings::default() })),
+    judge: None,
     onlooker: None,
 });
 

@@ -6,7 +6,7 @@ use aws_lc_rs::{hmac, rand};
 
 use crate::config::{AuditContent, Config};
 use crate::detect::Ruleset;
-use crate::inspect::{Guards, Memory};
+use crate::inspect::{Guards, Judge, Memory};
 use crate::policy::{Approvals, Authoriser, Guardrails, ToolSettings};
 use crate::proxy::guards::Make;
 use crate::proxy::shadow::Shadow;
@@ -18,7 +18,7 @@ const PSEUDONYMS: &[u8] = b"sidewall pseudonym key v1\0";
 
 /// Makes guards; `None` if a random key was needed and the system's generator failed.
 #[must_use]
-pub fn maker(config: &Config, shadow: Option<Arc<Shadow>>) -> Option<Box<Make>> {
+pub fn maker(config: &Config, shadow: Option<Arc<Shadow>>, judge: Option<Arc<dyn Judge>>) -> Option<Box<Make>> {
     let key = match &config.redaction.key {
         Some(key) => hmac::Key::new(hmac::HMAC_SHA256, key.material.expose()),
         None => {
@@ -48,6 +48,7 @@ pub fn maker(config: &Config, shadow: Option<Arc<Shadow>>) -> Option<Box<Make>> 
         memory: Arc::clone(&memory),
         tools: Arc::new(Authoriser::new(tools.clone()).with_approvals(approvals.clone())),
         caller: None,
+        judge: judge.clone(),
         onlooker: shadow.as_ref().map(|shadow| shadow.for_tenant(tenant)),
     }))
 }

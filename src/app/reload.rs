@@ -212,7 +212,7 @@ async fn load_apart(paths: Vec<PathBuf>) -> Result<Arc<Ruleset>, RulesetErrors> 
 }
 
 /// Runs `work` on the blocking pool; `None` if it panicked.
-async fn off_the_reactor<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub(super) async fn off_the_reactor<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     #[expect(clippy::disallowed_methods, reason = "one at a time, from the loop above")]
     spawn_blocking(work).await.ok()
 }

@@ -10,7 +10,7 @@ mod report;
 mod secrets;
 mod types;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
@@ -19,10 +19,14 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::rules::{Source, load};
 use super::{Exit, Failure};
+use crate::detect::classifier::{Classifier, Runtime, rule_of};
 use crate::detect::{Finding, Ruleset, Scope};
 use crate::policy::{Guardrails, Profile};
 use crate::text::{Part, Phase};
 use data::Row;
+
+/// The classifier that comes with the program, in its folder.
+const MODEL: &str = "models/injection";
 
 /// Measure the detectors on labelled data: precision, recall, F1 and speed.
 ///
@@ -63,9 +67,12 @@ struct Common {
     /// Write JSON.
     #[arg(long)]
     json: bool,
-    /// Leave the classifier out, if there is one.
+    /// Leave the classifier out (injection).
     #[arg(long)]
     rules_only: bool,
+    /// The classifier's folder (injection); else models/injection, if it is there and ONNX Runtime's library is too.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "rules_only")]
+    model: Option<PathBuf>,
     /// Confidence (injection: score), 0 to 100, from which on something counts as found; else what the default profile acts at.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     threshold: Option<u8>,
@@ -112,7 +119,8 @@ fn secrets(common: &Common, out: &mut Output) -> Result<(), Failure> {
 
 fn injection(common: &Common, out: &mut Output) -> Result<(), Failure> {
     let ruleset = load(&common.source.paths)?;
-    let mut scanner = Scanner::new(&ruleset);
+    let classifier = classifier(common, out)?;
+    let mut scanner = Scanner { classifier: classifier.as_ref(), ..Scanner::new(&ruleset) };
     let mut task = injection::Injection::new(common.threshold);
     data::for_each(&common.data, out, |row| task.row(&row, &mut scanner))?;
     match common.json {
@@ -120,6 +128,23 @@ fn injection(common: &Common, out: &mut Output) -> Result<(), Failure> {
         false => report::injection(&task, &scanner, out),
     }
     Ok(())
+}
+
+/// The classifier to measure. One that was asked for must be there; the one that comes with the program is left out, with a message, where
+/// it or the library is not.
+fn classifier(common: &Common, out: &mut Output) -> Result<Option<Classifier>, Failure> {
+    if common.rules_only {
+        return Ok(None);
+    }
+    let folder = common.model.as_deref().unwrap_or(Path::new(MODEL));
+    match Classifier::load(folder, &Runtime::default()) {
+        Ok(classifier) => Ok(Some(classifier)),
+        Err(error) if common.model.is_some() => Err(Failure::new(error.to_string())),
+        Err(error) => {
+            out.error(format_args!("sidewall: rules only are measured: {error}"));
+            Ok(None)
+        }
+    }
 }
 
 /// The least confidence at which the default profile acts on findings of `kind` in a request.
@@ -135,6 +160,7 @@ fn acted_on(kind: &str) -> u8 {
 /// The detectors, and a clock that runs while they do.
 struct Scanner<'a> {
     ruleset: &'a Ruleset,
+    classifier: Option<&'a Classifier>,
     /// Kinds that some rule finds.
     kinds: Vec<&'a str>,
     findings: Vec<Finding>,
@@ -148,7 +174,7 @@ impl<'a> Scanner<'a> {
         let mut kinds: Vec<&str> = ruleset.rules().iter().map(|rule| &*rule.info.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
-        Self { ruleset, kinds, findings: Vec::new(), texts: 0, bytes: 0, busy: Duration::ZERO }
+        Self { ruleset, classifier: None, kinds, findings: Vec::new(), texts: 0, bytes: 0, busy: Duration::ZERO }
     }
 
     /// Finds everything in the row's text, as in a whole request text: `findings`, until the next row.
@@ -156,10 +182,19 @@ impl<'a> Scanner<'a> {
         let scope = Scope { phase: Phase::Request, injection: true };
         let begun = Instant::now();
         self.findings = self.ruleset.scan_whole(scope, &row.text);
+        self.findings.extend(self.judge(row));
         self.busy += begun.elapsed();
         self.texts += 1;
         self.bytes += row.text.len();
         self
+    }
+
+    /// What the classifier finds in the row's text; no deadline, so that there is an answer.
+    fn judge(&self, row: &Row) -> Option<Finding> {
+        let part = row.channel().ok()?;
+        let score = self.classifier?.judge(0, part, &row.text, None).ok()?;
+        let rule = rule_of(score.value).filter(|rule| rule.weight > 0)?;
+        Some(Finding { rule, span: score.span, confidence: score.value })
     }
 
     /// Megabytes (10⁶ bytes) scanned per second, on one thread.

@@ -38,6 +38,8 @@ pub struct Printed<'c> {
     redaction: Option<Redaction>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rulesets: Option<Rulesets<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classifier: Option<Classifier<'c>>,
     audit: Audit,
 }
 
@@ -178,6 +180,18 @@ struct Rulesets<'c> {
 }
 
 #[derive(Debug, Serialize)]
+struct Classifier<'c> {
+    model: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    library: Option<String>,
+    deadline: String,
+    threads: usize,
+    queue: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    providers: Vec<&'c str>,
+}
+
+#[derive(Debug, Serialize)]
 struct RuleOverride<'c> {
     tenants: Vec<&'c str>,
     rules: Vec<&'c str>,
@@ -216,6 +230,7 @@ impl<'c> Printed<'c> {
             }),
             redaction: key.map(|key| Redaction { key: source(&key.source) }),
             rulesets: rulesets(config),
+            classifier: classifier(config),
             audit: audit(config),
         }
     }
@@ -227,6 +242,18 @@ impl<'c> Printed<'c> {
     pub fn to_toml(&self) -> Result<String, String> {
         toml::to_string(self).map_err(|error| error.to_string())
     }
+}
+
+fn classifier(config: &Config) -> Option<Classifier<'_>> {
+    let settings = config.classifier.as_ref()?;
+    Some(Classifier {
+        model: shown(&settings.model),
+        library: settings.library.as_deref().map(shown),
+        deadline: duration(settings.deadline),
+        threads: settings.threads,
+        queue: settings.queue,
+        providers: settings.providers.iter().map(String::as_str).collect(),
+    })
 }
 
 fn tools(settings: &ToolSettings) -> Tools {

@@ -3,6 +3,7 @@
 
 pub(super) mod approvals;
 pub(super) mod audit;
+pub(super) mod classifier;
 pub(super) mod guardrail;
 pub(super) mod identity;
 pub(super) mod rulesets;

@@ -294,6 +294,41 @@ impl RulesetSettings {
     }
 }
 
+/// `[classifier]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassifierSettings {
+    /// The model's folder.
+    pub model: PathBuf,
+    /// ONNX Runtime's library; `None`: it is looked for.
+    pub library: Option<PathBuf>,
+    /// How long an exchange waits; then the guardrails' `fail` decides.
+    pub deadline: Duration,
+    /// Threads that judge, each with the weights in memory.
+    pub threads: usize,
+    /// Exchanges that wait; those above get the defined answer at once.
+    pub queue: usize,
+    /// Execution providers in order of preference; empty: the CPU.
+    pub providers: Vec<String>,
+}
+
+/// 2 s for an answer: ten times what 8 KiB of new text take on one core, a fraction of what the model behind us takes.
+pub const DEFAULT_CLASSIFIER_DEADLINE: Duration = Duration::from_secs(2);
+/// 64 exchanges that wait: on one thread about as many new turns as can be judged within the deadline.
+pub const DEFAULT_CLASSIFIER_QUEUE: usize = 64;
+
+impl Default for ClassifierSettings {
+    fn default() -> Self {
+        Self {
+            model: PathBuf::new(),
+            library: None,
+            deadline: DEFAULT_CLASSIFIER_DEADLINE,
+            threads: 1,
+            queue: DEFAULT_CLASSIFIER_QUEUE,
+            providers: Vec::new(),
+        }
+    }
+}
+
 /// What a record holds beside metadata and findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditContent {

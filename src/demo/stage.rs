@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::app::{App, RunningApp, StartOptions};
 use crate::audit::read::read;
 use crate::config::Config;
+use crate::detect::classifier::library::Library;
 use crate::keys::{Algorithm, generate, read_private, write_pair};
 
 use super::provider::{Memory, Provider, Scenario, Script, Scripts, When};
@@ -73,6 +74,14 @@ content = "filtered"
     )
 }
 
+/// The `[classifier]` section, where the program's own model and ONNX Runtime's library are there (`make demo` sees to both).
+fn classifier() -> Option<String> {
+    let model = Path::new("models/injection").canonicalize().ok()?;
+    let library = Library::find(None).ok()?;
+    let quoted = |path: &Path| toml::Value::from(path.to_str().unwrap_or_default()).to_string();
+    Some(format!("[classifier]\nmodel = {}\nlibrary = {}\n", quoted(&model), quoted(&library)))
+}
+
 /// The tool call is told in small pieces, at cuts that no placeholder survives in one piece.
 fn scripts() -> Scripts {
     let script = Script { scenario: Scenario::Tool, delta: 3, chunk: 17, ..Script::default() };
@@ -94,7 +103,7 @@ impl Stage {
         let provider_url = format!("http://{address}");
 
         let (listen, admin) = free_addresses().map_err(|error| format!("no free port: {error}"))?;
-        let text = configuration(listen, admin, &provider_url);
+        let text = configuration(listen, admin, &provider_url) + &classifier().unwrap_or_default();
         let config = Config::from_toml(&text, &folder.0).map_err(|error| format!("configuration: {error}"))?;
         let app = App::start(config, StartOptions::default()).await.map_err(|error| format!("sidecar: {error}"))?;
         Ok(Self { url: format!("http://{listen}"), provider_url, provider: memory, private_key, app, folder })

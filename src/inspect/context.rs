@@ -6,6 +6,7 @@ use crate::detect::{Finding, Ruleset, injection_score};
 use crate::dialect::Endpoint;
 use crate::dialect::withdraw::can_withdraw;
 use crate::identity::Principal;
+use crate::inspect::questions::{Judge, Question};
 use crate::inspect::told::Told;
 use crate::inspect::{FindingNote, Memory, Onlooker, Refusal, RefusalCode, Report};
 use crate::policy::{Action, Authoriser, Guardrails, Reason, Verdict};
@@ -28,6 +29,8 @@ pub struct Guards {
     pub tools: Arc<Authoriser>,
     /// Who calls; `None`: nobody whom a policy could permit anything.
     pub caller: Option<Arc<Principal>>,
+    /// Who judges texts beside the rules; `None`: there is no classifier.
+    pub judge: Option<Arc<dyn Judge>>,
     /// Who else looks at the texts.
     pub onlooker: Option<Arc<dyn Onlooker>>,
 }
@@ -59,6 +62,8 @@ pub(super) struct Context {
     /// The model and the most tokens that the request names.
     pub model: Option<String>,
     pub max_tokens: Option<u64>,
+    /// Texts that a classifier is to judge.
+    pub questions: Vec<Question>,
     pub report: Report,
 }
 
@@ -103,6 +108,7 @@ impl Context {
             told: None,
             model: None,
             max_tokens: None,
+            questions: Vec::new(),
             report: Report::default(),
         }
     }

@@ -9,7 +9,7 @@ use crate::inspect::channel::{Channel, Key, Mode};
 use crate::inspect::context::{Context, is_signal};
 use crate::inspect::memory::Question;
 use crate::inspect::{FilteredText, Guards, Refusal, joints};
-use crate::redact::Fingerprint;
+use crate::redact::{Filtered, Fingerprint};
 use crate::text::{Part, Phase, TextSpan};
 use crate::wire::splice::WireEdit;
 
@@ -74,14 +74,19 @@ fn decide_text(
     if let Some(onlooker) = context.guards.onlooker.as_ref().filter(|_| ended) {
         onlooker.saw(&context.guards, scope(context, channel), channel.part, &channel.text);
     }
+    if let Some(judge) = context.guards.judge.as_ref().filter(|_| ended && context.phase == Phase::Response) {
+        judge.observe(channel.part, &channel.text);
+    }
     let decided = decided.min(restorations(context, channel, ended));
     act(context, channel, decided, place, &mut edit)?;
     if ended {
         if place.nesting == 0 {
             remember(context, channel, |offset| place.path(channel, offset));
         }
-        signals(context, channel, place)?;
-        finish(context, channel, place);
+        let judged = context.phase == Phase::Request && context.guards.judge.is_some() && !is_key(channel);
+        let shown = if judged || recorded(channel) { channel.filtered_text() } else { Filtered::nothing() };
+        signals(context, channel, place, shown.as_str())?;
+        finish(context, channel, place, shown);
     }
     Ok(decided)
 }
@@ -238,8 +243,21 @@ fn act(
 
 /// Rules on injection signals: for what one speaker says, their sum over the whole text; for gathered texts (all tool definitions, all
 /// unlisted strings) the sum in each literal, since many harmless texts do not add up to one attack.
-fn signals(context: &mut Context, channel: &mut Channel, place: &Place<'_>) -> Result<(), Refusal> {
+///
+/// A classifier is asked about the whole text in either case; of gathered texts, its answer counts by itself.
+fn signals(context: &mut Context, channel: &mut Channel, place: &Place<'_>, shown: &str) -> Result<(), Refusal> {
     let mut rest = std::mem::take(&mut channel.signals);
+    if rest.is_empty() && context.guards.judge.is_none() {
+        return Ok(());
+    }
+    if context.phase == Phase::Request && recorded(channel) {
+        let path = place.path(channel, rest.first().map_or(0, |first| first.span.start));
+        return context.ask(rest, channel.part, &path, channel.text.len(), shown);
+    }
+    if channel.part == Part::ToolDefinition && context.phase == Phase::Request && !is_key(channel) {
+        let path = place.path(channel, 0);
+        context.ask(Vec::new(), channel.part, &path, channel.text.len(), shown)?;
+    }
     while let Some(first) = rest.first() {
         let path = place.path(channel, first.span.start);
         let end = match channel.part {
@@ -256,14 +274,17 @@ fn signals(context: &mut Context, channel: &mut Channel, place: &Place<'_>) -> R
     Ok(())
 }
 
-/// True if the record keeps the channel's filtered text; the others say nothing about what was spoken.
-fn recorded(channel: &Channel) -> bool {
-    // Keys are told by their path.
-    let key = channel.pieces.first().is_some_and(|piece| piece.form == Form::Key);
-    !key && !matches!(channel.part, Part::Unlisted | Part::ToolDefinition)
+/// True if the text is a key of a document: it is told by its path.
+fn is_key(channel: &Channel) -> bool {
+    channel.pieces.first().is_some_and(|piece| piece.form == Form::Key)
 }
 
-fn finish(context: &mut Context, channel: &Channel, place: &Place<'_>) {
+/// True if the record keeps the channel's filtered text; the others say nothing about what was spoken.
+fn recorded(channel: &Channel) -> bool {
+    !is_key(channel) && !matches!(channel.part, Part::Unlisted | Part::ToolDefinition)
+}
+
+fn finish(context: &mut Context, channel: &Channel, place: &Place<'_>, text: Filtered) {
     if !recorded(channel) || channel.text.is_empty() {
         return;
     }
@@ -272,5 +293,5 @@ fn finish(context: &mut Context, channel: &Channel, place: &Place<'_>) {
         context.report.unrestored += u32::try_from(missed).unwrap_or(u32::MAX);
     }
     let path = place.path(channel, 0);
-    context.report.texts.push(FilteredText { part: channel.part, path, text: channel.filtered_text() });
+    context.report.texts.push(FilteredText { part: channel.part, path, text });
 }

@@ -59,6 +59,8 @@ pub enum RefusalCode {
     RequestTimeout,
     /// Too much at once.
     Overloaded,
+    /// The injection classifier gave no answer, and the guardrails let nothing pass without one.
+    ClassifierUnavailable,
     /// The audit log cannot take the record.
     AuditUnavailable,
     /// Upstream unreachable or it broke off.
@@ -190,6 +192,12 @@ impl RefusalCode {
                 ("sidewall_unsupported_media", 415, false, "Only uncompressed JSON in UTF-8 can be inspected.")
             }
             Self::RequestTimeout => ("sidewall_request_timeout", 408, true, "The request did not arrive in time."),
+            Self::ClassifierUnavailable => (
+                "sidewall_classifier_unavailable",
+                503,
+                true,
+                "The injection classifier did not answer, and this deployment lets nothing pass without it. Try again.",
+            ),
             Self::Overloaded => ("sidewall_overloaded", 503, true, "Too much is in flight. Try again shortly."),
             Self::AuditUnavailable => (
                 "sidewall_audit_unavailable",

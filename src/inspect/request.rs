@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::detect::classifier::pool::{Answers, Asked};
 use crate::dialect::Endpoint;
 use crate::dialect::withdraw::withdraw_tools;
 use crate::inspect::assembly::{Assembly, Fault};
@@ -26,7 +27,37 @@ pub struct InspectedRequest {
     pub report: Report,
 }
 
-/// Inspects a request's body (empty: a bodiless call). CPU-bound; no I/O.
+/// A request that has been inspected as far as rules go. INVARIANT: its body cannot be had before the classifier's questions are settled.
+#[derive(Debug)]
+pub struct PendingRequest {
+    context: Context,
+    body: Cleared<Bytes>,
+}
+
+impl PendingRequest {
+    /// The texts that a classifier is to judge, in order; none if there is no classifier, or if it knows them all. Handed out once.
+    pub fn questions(&mut self) -> Vec<Asked> {
+        self.context.take_texts()
+    }
+
+    /// Ends the inspection with one answer for each question, in order.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with the report of what was found until then.
+    pub fn settle(self, answers: Answers) -> Result<InspectedRequest, Box<(Refusal, Report)>> {
+        let Self { mut context, body } = self;
+        if let Err(refusal) = context.settle(answers) {
+            return Err(Box::new((refusal, context.report)));
+        }
+        context.vault.remember_sent(body.get().clone());
+        let Context { vault, mut toolbox, report, .. } = context;
+        report.findings.iter().for_each(|finding| toolbox.note_kind(&finding.kind));
+        Ok(InspectedRequest { body, vault, toolbox, report })
+    }
+}
+
+/// Inspects a request's body (empty: a bodiless call) without a classifier: where one is configured, its questions are gaps. CPU-bound;
+/// no I/O.
 ///
 /// # Errors
 /// A [`Refusal`] with the report of what was found until then.
@@ -35,15 +66,22 @@ pub fn inspect_request(
     endpoint: &'static Endpoint,
     body: Bytes,
 ) -> Result<InspectedRequest, Box<(Refusal, Report)>> {
+    begin_request(guards, endpoint, body)?.settle(Vec::new())
+}
+
+/// Inspects a request's body as far as rules go. CPU-bound; no I/O.
+///
+/// # Errors
+/// A [`Refusal`] with the report of what was found until then.
+pub fn begin_request(
+    guards: &Guards,
+    endpoint: &'static Endpoint,
+    body: Bytes,
+) -> Result<PendingRequest, Box<(Refusal, Report)>> {
     let vault = Vault::new(guards.key.clone());
     let mut context = Context::new(guards.clone(), Phase::Request, endpoint, vault, Toolbox::default());
     match inspect(&mut context, endpoint, body) {
-        Ok(body) => {
-            context.vault.remember_sent(body.get().clone());
-            let Context { vault, mut toolbox, report, .. } = context;
-            report.findings.iter().for_each(|finding| toolbox.note_kind(&finding.kind));
-            Ok(InspectedRequest { body, vault, toolbox, report })
-        }
+        Ok(body) => Ok(PendingRequest { context, body }),
         Err(refusal) => Err(Box::new((refusal, context.report))),
     }
 }

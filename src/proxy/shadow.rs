@@ -219,6 +219,7 @@ mod tests {
             memory: Arc::default(),
             tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Off, ..ToolSettings::default() })),
             caller: None,
+            judge: None,
             onlooker: None,
         }
     }

@@ -8,6 +8,47 @@ use crate::telemetry::Metric;
 use crate::telemetry::handle::{count, set, shift, time};
 use crate::text::Phase;
 
+/// A text was given to the classifier.
+#[derive(Debug, Clone, Copy)]
+pub struct Classified {
+    /// Of which phase.
+    pub phase: Phase,
+    /// `quiet`, `suspicious`, or why there is no answer.
+    pub result: &'static str,
+}
+
+impl Classified {
+    /// Counts; not logged, because the audit record says more.
+    pub fn emit(self) {
+        count(Metric::ClassifierTexts, &[self.phase.name(), self.result], 1);
+    }
+
+    /// A request waited so long for all of its texts.
+    pub fn waited(took: Duration) {
+        time(Metric::ClassifierSeconds, &[], took);
+    }
+}
+
+/// The classifier's model changed on disk, and was put in force or not.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelReload<'a> {
+    /// Hash of the model in force now.
+    pub hash: &'a str,
+    /// Why the earlier one stays, if it does.
+    pub error: Option<&'a str>,
+}
+
+impl ModelReload<'_> {
+    /// Counts and logs.
+    pub fn emit(self) {
+        count(Metric::ClassifierReloads, &[if self.error.is_none() { "swapped" } else { "kept_last_good" }], 1);
+        match self.error {
+            Some(error) => tracing::error!(model = self.hash, error, "the classifier's model was not replaced"),
+            None => tracing::info!(model = self.hash, "the classifier's model was replaced"),
+        }
+    }
+}
+
 /// An exchange has been answered to its end.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {

@@ -49,6 +49,12 @@ pub enum Metric {
     ShadowTexts,
     /// What a candidate ruleset finds otherwise.
     ShadowFindings,
+    /// Texts that the classifier was asked about.
+    ClassifierTexts,
+    /// Time that a request waited for the classifier.
+    ClassifierSeconds,
+    /// Reloads of the classifier's model.
+    ClassifierReloads,
     /// Panics caught.
     Panics,
 }
@@ -66,7 +72,7 @@ pub enum Shape {
 
 impl Metric {
     /// Every metric, for descriptions and documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Requests,
         Self::Refusals,
         Self::Aborted,
@@ -90,6 +96,9 @@ impl Metric {
         Self::CertificateReloads,
         Self::ShadowTexts,
         Self::ShadowFindings,
+        Self::ClassifierTexts,
+        Self::ClassifierSeconds,
+        Self::ClassifierReloads,
         Self::Panics,
     ];
 
@@ -170,6 +179,18 @@ impl Metric {
                 &["rule", "change", "action"],
                 "Findings that only one of candidate and live ruleset has, or with another confidence.",
             ),
+            Self::ClassifierTexts => (
+                "sidewall_classifier_texts_total",
+                Counter,
+                &["phase", "result"],
+                "Texts the classifier was asked about: quiet, suspicious, or why there is no answer.",
+            ),
+            Self::ClassifierSeconds => {
+                ("sidewall_classifier_seconds", Histogram, &[], "Time a request waited for the classifier.")
+            }
+            Self::ClassifierReloads => {
+                ("sidewall_classifier_reloads_total", Counter, &["result"], "Reloads of the classifier's model.")
+            }
             Self::Panics => ("sidewall_panics_total", Counter, &[], "Panics caught; each ended one exchange only."),
         }
     }

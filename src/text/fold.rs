@@ -123,7 +123,9 @@ fn is_base(c: char) -> bool {
 /// LIMIT: how far [`clean_cut`] goes back.
 const MOST_BACK: usize = 4 * FOLD_REACH;
 
-fn fold_counting(raw: &str) -> (View<'_>, Oddities) {
+/// [`fold`], with counts of what no honest text needs much of.
+#[must_use]
+pub fn fold_counting(raw: &str) -> (View<'_>, Oddities) {
     let mut odd = Oddities::default();
     if is_plain(raw) {
         return (View::same(raw, Origin::Folded), odd);

@@ -174,7 +174,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("[[guardrail]]\nname = \"g\"\nkinds = [\"injection.*\"]\nthreshold = 1\naction = \"redact\"", "guardrail[0].action", "does not apply to injection"),
     ("[redaction]\nkey = { file = \"short.key\" }", "redaction.key", "is too short: 31 bytes"),
     ("[rulesets]\npaths = [\"nowhere\"]", "rulesets.paths[0]", "cannot be opened"),
-    ("[classifier]\nmodel = \"m\"", "classifier", "not built yet"),
+    ("[classifier]\nmodel = \"m\"", "classifier.model", "is no folder"),
+    ("[classifier]\nmodel = \".\"\nproviders = [\"abacus\"]", "classifier.providers[0]", "write one of: cpu, cuda"),
+    ("[classifier]\nmodel = \".\"\nthreads = 0", "classifier.threads", "from 1 to 64"),
     ("refusal = \"message\"", "refusal", "not built yet"),
 ];
 

@@ -24,6 +24,7 @@ pub(crate) fn guards(profile: Profile) -> Guards {
         caller: None,
         key: TenantKey::new(*b"a fixed key for golden transcript"[..32].first_chunk().expect("32 bytes")),
         memory: Arc::default(),
+        judge: None,
         onlooker: None,
     }
 }

@@ -19,6 +19,11 @@ mod audit_support;
 #[cfg(test)]
 mod audit_tamper;
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "texts are cut at boundaries of characters")]
+mod classifier_model;
+#[cfg(test)]
+mod classifier_seat;
+#[cfg(test)]
 mod config_file;
 #[cfg(test)]
 mod copies;

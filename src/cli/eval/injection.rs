@@ -1,7 +1,7 @@
 //! `eval injection`: scores of whole texts against labels. Ranks first (AUC, recall at a rate of false alarms), then the
 //! rates at the threshold that is shipped for the text's channel.
 //!
-//! The score is that of the rules. A classifier's would be joined with it in [`score`]; `--rules-only` would leave it out.
+//! The score joins what rules found and what the classifier says, as it does in a live exchange; `--rules-only` leaves the classifier out.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::data::Row;
 use super::{Scanner, Sides, optional, ratio};
+use crate::detect::classifier::Classifier;
 use crate::detect::{Finding, injection_score};
 use crate::policy::{Guardrails, Profile};
 use crate::text::{Part, Phase};
@@ -90,7 +91,7 @@ impl Injection {
         let channels: Map<_, _> =
             self.thresholds.iter().map(|(part, _)| (part.name().to_owned(), self.threshold(*part).into())).collect();
         json!({
-            "task": "injection", "ruleset": scanner.ruleset.hash(), "classifier": Value::Null,
+            "task": "injection", "ruleset": scanner.ruleset.hash(), "classifier": scanner.classifier.map(Classifier::hash),
             "auc": optional(self.auc()), "threshold": self.threshold(Part::User), "thresholds": channels,
             "recall_at_fpr": at,
             "at_threshold": { "recall": optional(self.total.recall()), "false_positive_rate": optional(self.total.false_positive_rate()) },

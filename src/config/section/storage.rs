@@ -1,4 +1,4 @@
-//! What lies on disk, and what is not built yet: `[redaction]`, `[classifier]`, `refusal`, and secrets that are kept out of the file.
+//! What lies on disk, and what is not built yet: `[redaction]`, `refusal`, and secrets that are kept out of the file.
 
 use std::fs;
 use std::io::Read;
@@ -85,13 +85,6 @@ fn redaction_key(
         return None;
     }
     Some(RedactionKey { source, material: bytes.clone() })
-}
-
-/// Refuses `[classifier]`: promising a model and running none would be worse than saying so.
-pub(in crate::config) fn classifier(root: &mut Table<'_>, reading: &mut Reading<'_>) {
-    if let Some(node) = root.take("classifier") {
-        not_built(&node, reading, "the classifier is", "leave [classifier] out; the injection rules work without it");
-    }
 }
 
 /// Reads `refusal`, of which only the default is built.
