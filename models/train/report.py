@@ -83,11 +83,15 @@ def measure_latency(model):
     return points
 
 
-def program(path, sample, model):
+def program(path, sample, model, kept):
+    """What the program measures on a sample; `kept` is what it said before, if there is such a file."""
+    if kept.exists():
+        return json.loads(kept.read_text())
     more = ["--model", str(model)] if model else ["--rules-only"]
     done = subprocess.run([path, "eval", "injection", "--json", *more, "--data", sample], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"report: {done.stderr.strip()}")
+    kept.write_text(done.stdout)
     return json.loads(done.stdout)
 
 
@@ -107,27 +111,28 @@ def main():
     draw(rows, latency)
     lines = ["# What was measured", "", "Written by `report.py`. All rows are of sources that nothing was learned from, and of the half that set no threshold.", ""]
     negative = np.array([r["score"] for r in rows if r["label"] == 0])
-    for name in ("explicit", "naive"):
-        sample = str(arguments.trained / f"sample-{name}.jsonl")
-        rules, both = program(arguments.program, sample, None), program(arguments.program, sample, arguments.out)
-        positive = np.array([r["score"] for r in rows if r["label"] == 1 and (r["explicit"] == 0) == (name == "naive")])
-        alone = {rate: float((positive > np.quantile(negative, 1 - float(rate))).mean()) for rate in ("0.001", "0.01", "0.05")}
-        title = "Explicit attacks (marked ones and those that nobody marked)" if name == "explicit" else "Naive instructions in data"
-        lines += [f"## {title}", "", "| | AUC | recall at 0.1 % false positives | at 1 % | at 5 % | at the threshold | false positives there |", "|---|---|---|---|---|---|---|"]
-        for label, got in (("rules", rules), ("rules and model", both)):
-            at = got["recall_at_fpr"]
-            lines.append(f"| {label} | {got['auc']:.3f} | {percent(at['0.001'])} | {percent(at['0.01'])} | {percent(at['0.05'])} | "
-                         f"{percent(got['at_threshold']['recall'])} | {percent(got['at_threshold']['false_positive_rate'])} |")
-        lines += [f"| model | | {percent(alone['0.001'])} | {percent(alone['0.01'])} | {percent(alone['0.05'])} | | |", ""]
-        lines += ["| source | attacks | recall: rules | rules and model | harmless | false positives: rules | rules and model |", "|---|---|---|---|---|---|---|"]
-        for source, side in sorted(both["per_source"].items()):
-            before = rules["per_source"][source]
-            lines.append(f"| {source} | {side['positives']} | {percent(before['recall'])} | {percent(side['recall'])} | {side['negatives']} | "
-                         f"{percent(before['false_positive_rate'])} | {percent(side['false_positive_rate'])} |")
-        lines += ["", "| language | attacks | recall: rules | rules and model |", "|---|---|---|---|"]
-        languages = sorted((item for item in both["per_language"].items() if item[1]["positives"] >= 5), key=lambda item: -item[1]["positives"])
-        lines += [f"| {language} | {side['positives']} | {percent(rules['per_language'][language]['recall'])} | {percent(side['recall'])} |" for language, side in languages]
-        lines.append("")
+    sample = str(arguments.trained / "sample-explicit.jsonl")
+    rules = program(arguments.program, sample, None, arguments.trained / "eval-rules.json")
+    both = program(arguments.program, sample, arguments.out, arguments.trained / "eval-both.json")
+    lines += [f"## Explicit attacks, and those that nobody marked ({both['positives']}), against {both['negatives']} harmless texts", ""]
+    lines += ["| | AUC | recall at 0.1 % false positives | at 1 % | at 5 % | at the threshold | false positives there |", "|---|---|---|---|---|---|---|"]
+    for label, got in (("rules", rules), ("rules and model", both)):
+        at = got["recall_at_fpr"]
+        lines.append(f"| {label} | {got['auc']:.3f} | {percent(at['0.001'])} | {percent(at['0.01'])} | {percent(at['0.05'])} | "
+                     f"{percent(got['at_threshold']['recall'])} | {percent(got['at_threshold']['false_positive_rate'])} |")
+    for kind, keep in (("model, these", lambda r: r["explicit"] != 0), ("model, naive instructions in data", lambda r: r["explicit"] == 0)):
+        found = np.array([r["score"] for r in rows if r["label"] == 1 and keep(r)])
+        alone = [float((found > np.quantile(negative, 1 - rate)).mean()) for rate in (0.001, 0.01, 0.05)]
+        lines.append(f"| {kind} | | {' | '.join(percent(value) for value in alone)} | | |")
+    lines += ["", "| source | attacks | recall: rules | rules and model | harmless | false positives: rules | rules and model |", "|---|---|---|---|---|---|---|"]
+    for source, side in sorted(both["per_source"].items()):
+        before = rules["per_source"][source]
+        lines.append(f"| {source} | {side['positives']} | {percent(before['recall'])} | {percent(side['recall'])} | {side['negatives']} | "
+                     f"{percent(before['false_positive_rate'])} | {percent(side['false_positive_rate'])} |")
+    lines += ["", "| language | attacks | recall: rules | rules and model |", "|---|---|---|---|"]
+    languages = sorted((item for item in both["per_language"].items() if item[1]["positives"] >= 5), key=lambda item: -item[1]["positives"])
+    lines += [f"| {language} | {side['positives']} | {percent(rules['per_language'][language]['recall'])} | {percent(side['recall'])} |" for language, side in languages]
+    lines.append("")
     lines += ["## Latency of one text (8 bits, one thread, CPU time)", "", "| characters | ms |", "|---|---|", *(f"| {n} | {ms} |" for n, ms in latency), ""]
     lines += [f"![{name}]({name}.svg)" for name in ("roc", "precision-recall", "calibration", "latency")]
     (HERE / "README.md").write_text("\n".join(lines) + "\n")

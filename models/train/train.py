@@ -1,6 +1,6 @@
 """Trains the classifier. Seeded: the same data, seed and library versions give the same model within rounding.
 
-Usage: train.py OUT [--epochs N] [--seed N] [--leave-out SOURCE …] [--scale S]
+Usage: train.py OUT [--epochs N] [--seed N] [--leave-out SOURCE …] [--scale S] [--steps N] [--begun N]
 Writes OUT/weights.pt, OUT/tokenizer.json and OUT/train.json (rows by source, seconds, losses).
 """
 
@@ -26,6 +26,8 @@ STEP_TOKENS = 3000
 RATE, HEAD_RATE = 1.5e-4, 1e-3
 # Windows longer than this cost the most and teach the least: one in so many is learned from.
 LONG, LONG_STEP = 103, 6
+# Share of the step sizes at which a run goes on that was cut off half way.
+RESUMED = 0.6
 # Share of wrong labels that is reckoned with: labels of public sources are noisy.
 SMOOTHING = 0.02
 
@@ -81,7 +83,7 @@ def fixed(model, ids, chosen, path):
     return store, starts
 
 
-def train(model, ids, chosen, labels, store, starts, epochs, seed, save):
+def train(model, ids, chosen, labels, store, starts, epochs, seed, save, steps, begun):
     rng = np.random.default_rng(seed)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
@@ -92,7 +94,14 @@ def train(model, ids, chosen, labels, store, starts, epochs, seed, save):
     optimiser = torch.optim.AdamW([{"params": upper, "lr": RATE}, {"params": new, "lr": HEAD_RATE}], weight_decay=0.01)
     plan = [group for _ in range(epochs) for group in batches(ids, chosen, rng)]
     warm = max(20, len(plan) // 20)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min((s + 1) / warm, max(0.02, 1 - s / len(plan))))
+    # Of a plan that is cut short, what is left is done at falling step sizes all the same.
+    plan = plan[: steps or len(plan)][begun:]
+
+    def rate(step):
+        left = max(0.02, 1 - step / len(plan))
+        return left * RESUMED if begun else min((step + 1) / warm, left)
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
     model.train()
     losses, began = [], time.time()
     for step, group in enumerate(plan):
@@ -126,6 +135,8 @@ def main():
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--leave-out", nargs="*", default=[])
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--steps", type=int, help="steps in all; the whole plan, if it is not given")
+    parser.add_argument("--begun", type=int, default=0, help="steps that OUT/weights.pt has behind it: the run goes on from there")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     began = time.time()
@@ -142,6 +153,8 @@ def main():
     tokenizer = Tokenizer.from_file(str(arguments.out / "tokenizer.json"))
     words = len(kept) + len(base.CHANNELS)
     model = Classifier(words).load_base(base.weights(size, tensor, kept, pieces)).eval()
+    if arguments.begun:
+        model.load_state_dict(torch.load(arguments.out / "weights.pt", weights_only=True))
     ids, labels = encode(tokenizer, words, rows), [label for _, _, label, _ in rows]
     unknown = sum(int((i == base.SPECIAL["unk"]).sum()) for i in ids)
     print(f"{len(rows)} rows, {sum(map(len, ids))} tokens, {unknown} unknown, {words} pieces", flush=True)
@@ -153,12 +166,12 @@ def main():
     print(f"{len(chosen)} rows chosen, {sum(len(ids[i]) for i in chosen)} tokens", flush=True)
     file = arguments.out / "lower.f16"
     store, starts = fixed(model, ids, chosen, file)
-    losses = train(model, ids, chosen, labels, store, starts, arguments.epochs, arguments.seed, save)
+    losses = train(model, ids, chosen, labels, store, starts, arguments.epochs, arguments.seed, save, arguments.steps, arguments.begun)
     save()
     file.unlink()
     counts = collections.Counter(f"{source}:{label}" for _, _, label, source in (rows[i] for i in chosen))
     report = {"seconds": round(time.time() - began), "rows": dict(sorted(counts.items())), "seed": arguments.seed, "epochs": arguments.epochs,
-              "left_out": arguments.leave_out, "loss": [round(float(np.mean(losses[i : i + 50])), 4) for i in range(0, len(losses), 50)]}
+              "left_out": arguments.leave_out, "steps": arguments.begun + len(losses), "loss": [round(float(np.mean(losses[i : i + 50])), 4) for i in range(0, len(losses), 50)]}
     (arguments.out / "train.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
