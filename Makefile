@@ -16,10 +16,10 @@ ARGS ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build demo test test-rust test-sdk test-kill lint fmt bench fuzz runtime train-injection
+.PHONY: help build demo test test-rust test-sdk test-kill lint fmt bench bench-vectorscan fuzz runtime train-injection
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the program (target/debug/sidewall)
 	@$(CARGO) fetch --locked --quiet
@@ -56,6 +56,10 @@ fmt: ## Format the code
 bench: ## Run the benches (ARGS go to them)
 	@$(CARGO) fetch --locked --quiet
 	@$(CARGO) bench --locked $(ARGS)
+
+bench-vectorscan: ## Our rules beside vectorscan with the same patterns (needs libvectorscan-dev)
+	@$(CARGO) fetch --locked --quiet
+	@scripts/bench_vectorscan.sh
 
 fuzz: ## Run every fuzz target for FUZZ_SECONDS seconds each
 	@for target in $$(cd fuzz && $(CARGO) fuzz list); do \

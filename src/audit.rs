@@ -15,6 +15,7 @@ pub mod error;
 mod folder;
 pub mod frame;
 pub mod header;
+mod json;
 pub mod log;
 pub mod merkle;
 pub mod note;

@@ -30,7 +30,19 @@ const IMPORTS: [(&str, &[&str]); 20] = [
     ("inspect", &["wire", "dialect", "text", "detect", "policy", "redact", "secret", "tools", "identity::Principal"]),
     ("keys", &["secret"]),
     ("identity", &["config", "secret", "wire"]),
-    ("audit", &["keys", "identity::Principal", "inspect", "policy::Verdict", "redact::Filtered", "text", "secret"]),
+    (
+        "audit",
+        &[
+            "wire::escape",
+            "keys",
+            "identity::Principal",
+            "inspect",
+            "policy::Verdict",
+            "redact::Filtered",
+            "text",
+            "secret",
+        ],
+    ),
     ("upstream", &["config", "dialect", "inspect", "secret", "telemetry"]),
     ("telemetry", &["inspect", "audit", "text", "identity"]),
     (

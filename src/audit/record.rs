@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::audit::error::AuditError;
 use crate::audit::frame::{MAX_RECORD, PAD};
+use crate::audit::json::Writer;
 use crate::audit::settings::Content;
-use crate::inspect::{Coverage, FindingNote, Report, ToolCallNote, Usage};
+use crate::inspect::{FindingNote, Report};
 use crate::policy::Verdict;
-use crate::text::Part;
 
 /// Which half of an exchange a record tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -114,7 +114,7 @@ impl Record {
     pub(crate) fn encode(&self, content: Content) -> Result<Vec<u8>, AuditError> {
         let mut out = Vec::with_capacity(2048);
         out.extend_from_slice(&[0; 4]);
-        serde_json::to_writer(&mut out, &Json::new(self, content)).map_err(|_| {
+        self.write(&mut Writer::new(&mut out), content).map_err(|_| {
             // serde_json's message could quote a value; what failed is known anyway.
             AuditError::Seal("the record is not serialisable".to_owned())
         })?;
@@ -138,135 +138,182 @@ pub(crate) fn decode(padded: &[u8]) -> Option<&[u8]> {
     (zeros.len() < PAD && zeros.iter().all(|byte| *byte == 0)).then_some(json)
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
-    v: u8,
-    event: Event,
-    exchange: &'a str,
-    #[serde(serialize_with = "rfc3339")]
-    time: Timestamp,
-    tenant: &'a str,
-    principal: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    roles: &'a [Arc<str>],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    scopes: &'a [Arc<str>],
-    dialect: &'a str,
-    endpoint: &'a str,
-    upstream: &'a str,
-    stream: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<Outcome>,
-    verdict: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<&'a RefusalNote>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request: Option<ReportJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<ReportJson<'a>>,
-    ruleset: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    policies: &'a str,
-    timings: Timings,
-}
-
-#[derive(Serialize)]
-struct ReportJson<'a> {
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<ReasonJson<'a>>,
-    findings: &'a [FindingNote],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    tool_calls: &'a [ToolCallNote],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    texts: Vec<TextJson<'a>>,
-    coverage: Coverage,
-    restored: u32,
-    unrestored: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Usage>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ReasonJson<'a> {
-    kind: &'a str,
-    rule: &'a str,
-    guardrail: &'a str,
-    path: &'a str,
-}
-
-#[derive(Serialize)]
-struct TextJson<'a> {
-    part: Part,
-    path: &'a str,
-    text: &'a str,
-}
-
-impl<'a> Json<'a> {
-    fn new(record: &'a Record, content: Content) -> Self {
-        let report = |report: &'a Option<Report>| report.as_ref().map(|report| ReportJson::new(report, content));
-        Self {
-            v: 1,
-            event: record.event,
-            exchange: &record.exchange,
-            time: record.time,
-            tenant: &record.tenant,
-            principal: &record.principal,
-            roles: &record.roles,
-            scopes: &record.scopes,
-            dialect: record.dialect,
-            endpoint: record.endpoint,
-            upstream: &record.upstream,
-            stream: record.stream,
-            status: record.status,
-            outcome: record.outcome,
-            verdict: record.verdict,
-            refusal: record.refusal.as_ref(),
-            request: report(&record.request),
-            response: report(&record.response),
-            ruleset: &record.ruleset,
-            policies: &record.policies,
-            timings: record.timings,
+impl Record {
+    fn write(&self, to: &mut Writer<'_>, content: Content) -> serde_json::Result<()> {
+        to.open(b'{');
+        to.field("v").number(1);
+        to.field("event").value(&self.event)?;
+        to.field("exchange").string(&self.exchange);
+        to.field("time").string(&self.time.to_string());
+        to.field("tenant").string(&self.tenant);
+        to.field("principal").string(&self.principal);
+        for (name, list) in [("roles", &self.roles), ("scopes", &self.scopes)] {
+            if !list.is_empty() {
+                to.field(name).value(list)?;
+            }
         }
+        to.field("dialect").string(self.dialect);
+        to.field("endpoint").string(self.endpoint);
+        to.field("upstream").string(&self.upstream);
+        to.field("stream").value(&self.stream)?;
+        to.field_if("status", self.status.as_ref())?;
+        to.field_if("outcome", self.outcome.as_ref())?;
+        to.field("verdict").string(self.verdict);
+        to.field_if("refusal", self.refusal.as_ref())?;
+        for (name, report) in [("request", &self.request), ("response", &self.response)] {
+            if let Some(report) = report {
+                write_report(report, to.field(name), content)?;
+            }
+        }
+        to.field("ruleset").string(&self.ruleset);
+        if !self.policies.is_empty() {
+            to.field("policies").string(&self.policies);
+        }
+        to.field("timings").value(&self.timings)?;
+        to.close(b'}');
+        Ok(())
     }
 }
 
-impl<'a> ReportJson<'a> {
-    fn new(report: &'a Report, content: Content) -> Self {
-        let reason = match &report.verdict {
-            Verdict::Block(reason) => Some(ReasonJson {
-                kind: &reason.kind,
-                rule: &reason.rule,
-                guardrail: &reason.guardrail,
-                path: &reason.path,
-            }),
-            Verdict::Allow | Verdict::Redact => None,
-        };
-        let texts = match content {
-            Content::Metadata => Vec::new(),
-            Content::Filtered => (report.texts.iter())
-                .map(|text| TextJson { part: text.part, path: &text.path, text: text.text.as_str() })
-                .collect(),
-        };
-        Self {
-            verdict: report.verdict.word(),
-            reason,
-            findings: &report.findings,
-            tool_calls: &report.tool_calls,
-            texts,
-            coverage: report.coverage,
-            restored: report.restored,
-            unrestored: report.unrestored,
-            usage: report.usage,
-            model: report.model.as_deref(),
-        }
+fn write_report(report: &Report, to: &mut Writer<'_>, content: Content) -> serde_json::Result<()> {
+    to.open(b'{');
+    to.field("verdict").string(report.verdict.word());
+    if let Verdict::Block(reason) = &report.verdict {
+        to.field("reason").open(b'{');
+        to.field("kind").string(&reason.kind);
+        to.field("rule").string(&reason.rule);
+        to.field("guardrail").string(&reason.guardrail);
+        to.field("path").string(&reason.path);
+        to.close(b'}');
     }
+    to.field("findings").open(b'[');
+    for finding in &report.findings {
+        write_finding(finding, to.item());
+    }
+    to.close(b']');
+    if !report.tool_calls.is_empty() {
+        to.field("tool_calls").value(&report.tool_calls)?;
+    }
+    let texts = match content {
+        Content::Metadata => &[],
+        Content::Filtered => report.texts.as_slice(),
+    };
+    if !texts.is_empty() {
+        to.field("texts").open(b'[');
+        for text in texts {
+            to.item().open(b'{');
+            to.field("part").string(text.part.name());
+            to.field("path").string(&text.path);
+            to.field("text").string(text.text.as_str());
+            to.close(b'}');
+        }
+        to.close(b']');
+    }
+    to.field("coverage").value(&report.coverage)?;
+    to.field("restored").number(report.restored.into());
+    to.field("unrestored").number(report.unrestored.into());
+    to.field_if("usage", report.usage.as_ref())?;
+    to.field_if("model", report.model.as_ref())?;
+    to.close(b'}');
+    Ok(())
 }
 
-fn rfc3339<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(time)
+fn write_finding(finding: &FindingNote, to: &mut Writer<'_>) {
+    to.open(b'{');
+    to.field("kind").string(&finding.rule.kind);
+    to.field("rule").string(&finding.rule.id);
+    to.field("part").string(finding.part.name());
+    to.field("path").string(&finding.path);
+    to.field("start").number(finding.start as u64);
+    to.field("end").number(finding.end as u64);
+    to.field("confidence").number(finding.confidence.into());
+    to.field("action").string(finding.action);
+    to.field("guardrail").string(&finding.guardrail);
+    to.close(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::detect::RuleInfo;
+    use crate::inspect::FilteredText;
+    use crate::policy::Reason;
+    use crate::redact::Filtered;
+
+    #[test]
+    fn a_record_is_json_as_the_format_says() {
+        let rule = RuleInfo { id: "e\"mail".into(), kind: "pii.email".into(), word: "EMAIL".into(), weight: 0 };
+        let note = FindingNote {
+            rule: Arc::new(rule),
+            part: crate::text::Part::User,
+            path: "messages[0].content".into(),
+            start: 3,
+            end: 17,
+            confidence: 95,
+            action: "redact",
+            guardrail: "profile: \u{7f}\n".into(),
+        };
+        let text = Filtered::from_redacted("a \"b\" \\ \u{1}\t\u{2028} é".to_owned());
+        let report = Report {
+            findings: vec![note.clone(), note],
+            texts: vec![FilteredText { part: crate::text::Part::ToolResult, path: "p".into(), text }],
+            restored: 2,
+            model: Some("m".to_owned()),
+            ..Report::default()
+        };
+        let reason = Reason { kind: "k".into(), rule: "r".into(), guardrail: "g".into(), path: "p".into() };
+        let record = Record {
+            event: Event::Completion,
+            exchange: "x".to_owned(),
+            time: Timestamp::UNIX_EPOCH,
+            tenant: "acme".into(),
+            principal: "app".into(),
+            roles: [Arc::from("support")].into(),
+            scopes: [].into(),
+            dialect: "d",
+            endpoint: "e",
+            upstream: "u".into(),
+            stream: true,
+            status: Some(200),
+            outcome: Some(Outcome::Refused),
+            verdict: "block",
+            refusal: Some(RefusalNote { code: "c", path: "p".into(), rule: "r".into() }),
+            request: Some(report),
+            response: Some(Report { verdict: Verdict::Block(reason), ..Report::default() }),
+            ruleset: "h".into(),
+            policies: "q".into(),
+            timings: Timings { total_us: 1, inspect_us: 2, upstream_us: u64::MAX },
+        };
+        let read = |content| -> Value {
+            let padded = record.encode(content).unwrap();
+            assert_eq!(padded.len() % PAD, 0);
+            serde_json::from_slice(decode(&padded).unwrap()).unwrap()
+        };
+        let finding = json!({
+            "kind": "pii.email", "rule": "e\"mail", "part": "user", "path": "messages[0].content", "start": 3, "end": 17,
+            "confidence": 95, "action": "redact", "guardrail": "profile: \u{7f}\n",
+        });
+        let coverage = json!({ "inspected": 0, "opaque": 0, "unlisted": 0 });
+        let mut expected = json!({
+            "v": 1, "event": "completion", "exchange": "x", "time": "1970-01-01T00:00:00Z", "tenant": "acme", "principal": "app",
+            "roles": ["support"], "dialect": "d", "endpoint": "e", "upstream": "u", "stream": true, "status": 200,
+            "outcome": "refused", "verdict": "block", "refusal": { "code": "c", "path": "p", "rule": "r" },
+            "request": {
+                "verdict": "allow", "findings": [finding, finding],
+                "texts": [{ "part": "tool_result", "path": "p", "text": "a \"b\" \\ \u{1}\t\u{2028} é" }],
+                "coverage": coverage, "restored": 2, "unrestored": 0, "model": "m",
+            },
+            "response": {
+                "verdict": "block", "reason": { "kind": "k", "rule": "r", "guardrail": "g", "path": "p" }, "findings": [],
+                "coverage": coverage, "restored": 0, "unrestored": 0,
+            },
+            "ruleset": "h", "policies": "q", "timings": { "total_us": 1, "inspect_us": 2, "upstream_us": u64::MAX },
+        });
+        // Members stand in this order, too.
+        assert_eq!(read(Content::Filtered).to_string(), expected.to_string());
+        expected["request"].as_object_mut().unwrap().shift_remove("texts");
+        assert_eq!(read(Content::Metadata).to_string(), expected.to_string());
+    }
 }

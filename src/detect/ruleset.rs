@@ -110,6 +110,8 @@ pub(crate) enum Prefilter {
     Keywords(shape::Around),
     /// Where digits lie as those of its matches may.
     Digits(numeral::Numeral),
+    /// Where the words of its phrase stand.
+    Phrase,
     /// Around each context word, which stands before a match or behind it.
     Context { lead: usize, trail: usize },
     /// Everywhere.

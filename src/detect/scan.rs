@@ -159,15 +159,17 @@ impl Engine {
 
 /// Where a rule has to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Place<'a> {
     /// Its pattern may match at this offset.
     At(usize),
     /// Its pattern may match between these offsets.
     Within(usize, usize),
+    /// The words of its classes stand here: for each class, in order.
+    Words(&'a [&'a [TextSpan]]),
 }
 
 /// Takes a rule's number and a place; the places of a rule come in order.
-type Each<'a> = &'a mut dyn FnMut(u32, Place);
+type Each<'a> = &'a mut dyn FnMut(u32, Place<'_>);
 
 /// LIMIT: how many shorter matches are tried where one is refused; card numbers have no more groups.
 const MOST_SHORTER: usize = 5;
@@ -190,7 +192,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     /// Looks for matches of rule number `index` at a place of the view.
-    fn look(&mut self, index: u32, place: Place) {
+    fn look(&mut self, index: u32, place: Place<'_>) {
         let Some(rule) = self.rules.get(index as usize) else { return };
         let (matcher, text) = (&rule.matcher, self.window.text());
         let tuning = self.tuning.get(index as usize);
@@ -204,16 +206,11 @@ impl Pass<'_> {
             Place::At(start) if start < first => return,
             Place::At(start) => (start, start.saturating_add(matcher.longest).min(text.len()), Anchored::Yes),
             Place::Within(start, end) => (text.floor_char_boundary(start).max(first), end, Anchored::No),
+            Place::Words(words) => return self.listen(index, confidence, words),
         };
         let end = text.ceil_char_boundary(end);
         if let Some(watch) = &mut self.watch {
             watch.push(Sighting::Searched { rule: index });
-        }
-        if let Some(phrase) = &matcher.phrase {
-            if let Some(span) = phrase.find(text, text.ceil_char_boundary(at), end) {
-                self.accept(index, span, span, Judged { confidence, context: false });
-            }
-            return;
         }
         // Asked once for the whole place: asked for the rest of it after every match, long places of many would take quadratic time.
         let ascii_from = matcher.sieve.as_ref().map_or(0, |_| ascii_from(text.as_bytes(), at, end));
@@ -236,6 +233,21 @@ impl Pass<'_> {
                 return;
             }
         }
+    }
+
+    /// Looks for phrases among words.
+    fn listen(&mut self, index: u32, confidence: u8, words: &[&[TextSpan]]) {
+        if let Some(watch) = &mut self.watch {
+            watch.push(Sighting::Searched { rule: index });
+        }
+        let Some(phrase) = self.rules.get(index as usize).and_then(|rule| rule.matcher.phrase.as_ref()) else { return };
+        let (text, mut free) = (self.window.text(), self.window.from);
+        phrase.find(text, words, &mut |span| {
+            if span.start >= free && span.start < self.open {
+                free = span.end;
+                self.accept(index, span, span, Judged { confidence, context: false });
+            }
+        });
     }
 
     /// The next match of a pattern; its groups are then in `slots`.

@@ -1,8 +1,8 @@
 //! What the inspection of one phase carries along: the guards, the vault, the report.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use crate::detect::{Finding, Ruleset, injection_score};
+use crate::detect::{Finding, RuleInfo, Ruleset, injection_score};
 use crate::dialect::Endpoint;
 use crate::dialect::withdraw::can_withdraw;
 use crate::identity::Principal;
@@ -67,6 +67,9 @@ pub(super) struct Context {
     pub report: Report,
 }
 
+/// The guardrail that decided, where none did.
+static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+
 /// The prefix of an injection finding's kind.
 const INJECTION: &str = "injection.";
 
@@ -126,11 +129,10 @@ impl Context {
         editable: bool,
     ) -> Result<Ruling, Refusal> {
         let info = &*finding.rule;
-        let masked = self.shown(&info.kind, &info.word, text);
         // What the caller sent himself may come back to him.
         if self.phase == Phase::Response && self.vault.holds(text) {
-            self.note(finding, part, path, "none", "");
-            return Ok(Ruling { replacement: None, filtered: masked });
+            self.note(finding, part, path, "none", &NOBODY);
+            return Ok(Ruling { replacement: None, filtered: self.shown(info, text) });
         }
         let judgement = self.guards.guardrails.judge_rule(self.phase, part, &info.kind, &info.id, finding.confidence);
         match judgement.action {
@@ -143,28 +145,28 @@ impl Context {
                 self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Redact);
                 let replacement =
                     replacement(judgement.strategy, &mut self.vault, &info.word, text, judgement.secret).into_owned();
-                let filtered = self.pseudonym(&info.kind, &info.word, text).unwrap_or_else(|| replacement.clone());
+                let filtered = self.pseudonym(info, text).unwrap_or_else(|| replacement.clone());
                 Ok(Ruling { filtered, replacement: Some(replacement) })
             }
             Some(_) => {
                 self.note(finding, part, path, "observe", &judgement.guardrail);
-                Ok(Ruling { replacement: None, filtered: masked })
+                Ok(Ruling { replacement: None, filtered: self.shown(info, text) })
             }
             None => {
-                self.note(finding, part, path, "none", "");
-                Ok(Ruling { replacement: None, filtered: masked })
+                self.note(finding, part, path, "none", &NOBODY);
+                Ok(Ruling { replacement: None, filtered: self.shown(info, text) })
             }
         }
     }
 
     /// What a record shows for a value that nothing took the place of.
-    fn shown(&self, kind: &str, word: &str, value: &str) -> String {
-        self.pseudonym(kind, word, value).unwrap_or_else(|| mask_text(word))
+    fn shown(&self, rule: &RuleInfo, value: &str) -> String {
+        self.pseudonym(rule, value).unwrap_or_else(|| mask_text(&rule.word))
     }
 
     /// SECURITY: personal data alone; a keyed hash of a card number or a secret is nothing to keep.
-    fn pseudonym(&self, kind: &str, word: &str, value: &str) -> Option<String> {
-        if kind.starts_with(PERSONAL) { self.guards.key.pseudonym(word, value) } else { None }
+    fn pseudonym(&self, rule: &RuleInfo, value: &str) -> Option<String> {
+        if rule.kind.starts_with(PERSONAL) { self.guards.key.pseudonym(&rule.word, value) } else { None }
     }
 
     /// Rules on the injection signals of one text: their combined score counts.
@@ -216,17 +218,16 @@ impl Context {
         refusal
     }
 
-    fn note(&mut self, finding: &Finding, part: Part, path: &Arc<str>, action: &str, guardrail: &str) {
+    fn note(&mut self, finding: &Finding, part: Part, path: &Arc<str>, action: &'static str, guardrail: &Arc<str>) {
         self.report.findings.push(FindingNote {
-            kind: finding.rule.kind.to_string(),
-            rule: finding.rule.id.to_string(),
+            rule: Arc::clone(&finding.rule),
             part,
             path: Arc::clone(path),
             start: finding.span.start,
             end: finding.span.end,
             confidence: finding.confidence,
-            action: action.to_owned(),
-            guardrail: guardrail.to_owned(),
+            action,
+            guardrail: Arc::clone(guardrail),
         });
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::RuleInfo;
 use crate::policy::Verdict;
 use crate::redact::Filtered;
 use crate::text::Part;
@@ -32,12 +33,10 @@ pub struct Report {
 }
 
 /// One finding as it is recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindingNote {
-    /// Dotted kind.
-    pub kind: String,
-    /// Rule id.
-    pub rule: String,
+    /// The rule that found it.
+    pub rule: Arc<RuleInfo>,
     /// Part of the exchange.
     pub part: Part,
     /// Path of the field where it starts.
@@ -49,9 +48,9 @@ pub struct FindingNote {
     /// 0–100.
     pub confidence: u8,
     /// What was done: `none`, `observe`, `redact`, `block`.
-    pub action: String,
+    pub action: &'static str,
     /// The deciding guardrail's name, or empty.
-    pub guardrail: String,
+    pub guardrail: Arc<str>,
 }
 
 /// One tool call as it is recorded.

@@ -1,10 +1,13 @@
 //! Keys of placeholders: one for the deployment, from it one per tenant.
 
+use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use thiserror::Error;
 
 use crate::redact::placeholder;
@@ -63,12 +66,9 @@ impl RedactionKey {
     /// HMAC, written out here because it cannot fail.
     #[must_use]
     pub fn tenant_key(&self, tenant: &str) -> TenantKey {
-        let extracted = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SALT), self.0.expose());
-        let mut expand = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, extracted.as_ref()));
-        expand.update(tenant.as_bytes());
-        expand.update(&[1]);
-        let mut key = [0; KEY_BYTES];
-        key.iter_mut().zip(expand.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        let extracted = keyed(SALT).chain_update(self.0.expose()).finalize().into_bytes();
+        let key: [u8; KEY_BYTES] =
+            keyed(&extracted).chain_update(tenant).chain_update([1]).finalize().into_bytes().into();
         TenantKey::new(key)
     }
 }
@@ -84,8 +84,8 @@ pub struct Fingerprint([u8; KEY_BYTES]);
 /// A tenant's keys of placeholders and, if its records are to hold them, of pseudonyms. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TenantKey {
-    placeholders: Arc<hmac::Key>,
-    pseudonyms: Option<Arc<hmac::Key>>,
+    placeholders: Arc<Schedule>,
+    pseudonyms: Option<Arc<Schedule>>,
 }
 
 impl TenantKey {
@@ -113,14 +113,9 @@ impl TenantKey {
     /// What a text is remembered by: HMAC-SHA-256 over `terms`, on which what is known of it depends, and the text.
     #[must_use]
     pub fn fingerprint(&self, terms: &[u8], text: &str) -> Fingerprint {
-        let mut hmac = hmac::Context::with_key(&self.placeholders);
-        hmac.update(FINGERPRINT);
-        hmac.update(&(terms.len() as u64).to_be_bytes());
-        hmac.update(terms);
-        hmac.update(text.as_bytes());
-        let mut digest = [0; KEY_BYTES];
-        digest.iter_mut().zip(hmac.sign().as_ref()).for_each(|(to, from)| *to = *from);
-        Fingerprint(digest)
+        let hmac =
+            self.placeholders.0.clone().chain_update(FINGERPRINT).chain_update((terms.len() as u64).to_be_bytes());
+        Fingerprint(hmac.chain_update(terms).chain_update(text).finalize().into_bytes().into())
     }
 
     /// HMAC-SHA-256 over the word (its length first, so that no other word and value read the same), the number of
@@ -130,20 +125,27 @@ impl TenantKey {
     }
 }
 
-fn schedule(bytes: [u8; KEY_BYTES]) -> Arc<hmac::Key> {
-    let bytes = Sensitive::new(bytes);
-    Arc::new(hmac::Key::new(hmac::HMAC_SHA256, bytes.expose()))
+/// HMAC with its key taken in: where every digest under that key begins. Wiped when dropped.
+struct Schedule(Hmac<Sha256>);
+
+impl fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Schedule(..)")
+    }
 }
 
-fn digest(key: &hmac::Key, word: &str, value: &str, attempt: u32) -> Digest {
-    let mut hmac = hmac::Context::with_key(key);
-    hmac.update(&(word.len() as u64).to_be_bytes());
-    hmac.update(word.as_bytes());
-    hmac.update(&attempt.to_be_bytes());
-    hmac.update(value.as_bytes());
-    let mut digest = [0; KEY_BYTES];
-    digest.iter_mut().zip(hmac.sign().as_ref()).for_each(|(to, from)| *to = *from);
-    digest
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    // Of any length (RFC 2104, section 2), so the other never comes.
+    Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default()))
+}
+
+fn schedule(bytes: [u8; KEY_BYTES]) -> Arc<Schedule> {
+    Arc::new(Schedule(keyed(Sensitive::new(bytes).expose())))
+}
+
+fn digest(key: &Schedule, word: &str, value: &str, attempt: u32) -> Digest {
+    let hmac = key.0.clone().chain_update((word.len() as u64).to_be_bytes()).chain_update(word);
+    hmac.chain_update(attempt.to_be_bytes()).chain_update(value).finalize().into_bytes().into()
 }
 
 /// A keyed digest of a value: says nothing about it to who lacks the key.

@@ -32,8 +32,18 @@ pub fn checked_word(word: &str) -> &str {
 
 /// The placeholder's text.
 pub(super) fn write(word: &str, code: Code) -> String {
-    let letters = code.iter().filter_map(|&symbol| ALPHABET.get(usize::from(symbol))).map(|&b| char::from(b));
-    format!("[{word}_{}]", letters.collect::<String>())
+    let mut text = String::with_capacity(word.len() + CODE_LEN + 3);
+    text.push('[');
+    text.push_str(word);
+    text.push('_');
+    text.extend(code.iter().filter_map(|&symbol| ALPHABET.get(usize::from(symbol))).map(|&b| char::from(b)));
+    text.push(']');
+    text
+}
+
+/// The word of a placeholder as [`write`] writes it.
+pub(super) fn word(placeholder: &str) -> &str {
+    placeholder.get(1..placeholder.len().saturating_sub(CODE_LEN + 2)).unwrap_or_default()
 }
 
 /// Characters of a pseudonym: 80 bits, so that a tenant with a million values has no two alike.
@@ -133,6 +143,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(code in codes()) {
             let text = write("EMAIL", code);
+            prop_assert_eq!(word(&text), "EMAIL");
             let letters = &text["[EMAIL_".len()..text.len() - 1];
             prop_assert!(letters.bytes().zip(code).all(|(b, s)| symbol(b) == Some(s)));
             prop_assert!(letters.bytes().zip(code).all(|(b, s)| symbol(b.to_ascii_lowercase()) == Some(s)));

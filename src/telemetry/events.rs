@@ -221,7 +221,7 @@ impl Inspected<'_> {
             }
         }
         for note in &self.report.findings {
-            count(Metric::Findings, &[&note.kind, &note.action], 1);
+            count(Metric::Findings, &[&note.rule.kind, note.action], 1);
         }
         for note in &self.report.tool_calls {
             count(Metric::ToolCalls, &[&note.decision, &note.rule], 1);

@@ -137,7 +137,7 @@ proptest! {
         prop_assert_eq!(body.refusal.map(|r| (r.code, r.rule)), stream.refusal.map(|r| (r.code, r.rule)));
         prop_assert_eq!(speaker.said_in_body(&body.bytes), speaker.said_in_stream(&stream.bytes));
         let seen = |report: &sidewall::inspect::Report| -> Vec<(String, usize, usize, u8)> {
-            report.findings.iter().map(|f| (f.rule.clone(), f.start, f.end, f.confidence)).collect()
+            report.findings.iter().map(|f| (f.rule.id.to_string(), f.start, f.end, f.confidence)).collect()
         };
         prop_assert_eq!(seen(&body_report), seen(&stream_report));
         prop_assert_eq!(body_report.restored, stream_report.restored);

@@ -10,7 +10,7 @@ use regex_syntax::hir::{Hir, HirKind};
 use super::errors::{Lines, Reporter, RulesetError};
 use super::load::Sourced;
 use super::numeral::Numeral;
-use super::phrase::{self, MOST_GAP, MOST_UNLESS, Phrase};
+use super::phrase::{MOST_GAP, MOST_UNLESS, Phrase};
 use super::schema::RuleSpec;
 use super::shape;
 use super::words::{context_words, essential, spellings};
@@ -185,28 +185,16 @@ fn phrase(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         reporter.report_at("phrase", "is no phrase", mend);
         return None;
     }
-    let phrase = match Phrase::new(spec) {
-        Ok(phrase) => phrase,
-        Err(e) => {
-            reporter.report_at("phrase", format!("the words are too many: {e}"), "use fewer");
-            return None;
-        }
-    };
-    let reach = phrase.reach();
-    let around = shape::Around { lead: reach, trail: reach, starts: false };
-    let class = |at: usize| {
-        let words = spec.phrase.get(at).and_then(|name| spec.classes.get(name));
-        words.map(|words| phrase::keywords(words).iter().flat_map(|k| spellings(k)).collect()).unwrap_or_default()
-    };
+    let phrase = Phrase::new(spec);
     let hir = Hir::fail();
     Some(Matcher {
         must_be_near: Box::default(),
-        keywords: class(0),
-        also: class(1),
-        around_also: around,
-        prefilter: Prefilter::Keywords(around),
+        keywords: Vec::new(),
+        also: Vec::new(),
+        around_also: shape::NOWHERE,
+        prefilter: Prefilter::Phrase,
         injection: true,
-        longest: reach,
+        longest: phrase.reach(),
         secret: None,
         least_digits: 0,
         validator: None,

@@ -1,14 +1,13 @@
 //! Phrases: rules as word classes that stand together in one sentence, in whatever order a language puts them.
 //!
 //! "Ignore your previous instructions" is a verb that sets aside, a word for what came before, and a word for rules, in every language.
-//! So a rule names three classes, and the classes name words, language by language. A verdict costs one pass of an automaton over the
-//! window around a keyword; nothing is parsed.
+//! So a rule names three classes, and the classes name words, language by language. Where words stand, the prefilter's one pass over the
+//! text finds for all rules at once; nothing is parsed.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
+use std::collections::BTreeMap;
 
 use super::schema::RuleSpec;
+use super::words::spellings;
 use crate::text::{TextSpan, fold};
 
 /// Characters between two words of a phrase, unless the rule says otherwise.
@@ -23,22 +22,24 @@ const SEPARATORS: usize = 4;
 /// What a phrase rule looks for.
 #[derive(Debug)]
 pub(crate) struct Phrase {
-    /// Finds the first words of all entries of all classes.
-    words: AhoCorasick,
-    entries: Vec<Entry>,
-    /// Number of classes that must stand together; those after them, in order of `unless`, must not stand before.
-    slots: usize,
+    /// The classes that must stand together; after them, in order of `unless`, those that must not stand before.
+    pub(crate) classes: Vec<Class>,
+    /// Number of classes that must stand together.
+    pub(crate) slots: usize,
     gap: usize,
     /// For each class after the slots: how far before the phrase it counts.
     unless: Vec<usize>,
-    /// First words of entries that may go on as longer words.
-    stems: BTreeSet<String>,
 }
 
+/// Words that are the same to a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Class(pub(crate) Vec<Entry>);
+
 /// One word, or several in a row.
-#[derive(Debug)]
-struct Entry {
-    class: usize,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The first word in one of its spellings, ASCII in lower case.
+    pub(crate) first: String,
     /// What follows the first word, in lower case.
     rest: Vec<String>,
     /// Any letters may follow.
@@ -59,34 +60,13 @@ pub(super) type Classes = BTreeMap<String, Vec<String>>;
 
 impl Phrase {
     /// The phrase of `spec`, whose classes are known.
-    ///
-    /// # Errors
-    /// The words together are too many.
-    pub(super) fn new(spec: &RuleSpec) -> Result<Self, String> {
-        let mut entries = Vec::new();
-        let mut firsts = Vec::new();
-        let mut stems = BTreeSet::new();
-        let classes = spec.phrase.iter().chain(spec.unless.keys());
-        for (class, name) in classes.enumerate() {
-            for word in spec.classes.get(name).into_iter().flatten() {
-                let (first, rest, stem) = parts(word);
-                for spelling in super::words::spellings(&first) {
-                    if stem && rest.is_empty() {
-                        stems.insert(spelling.clone());
-                    }
-                    firsts.push(spelling);
-                    let unspaced = first.chars().next().is_some_and(is_unspaced);
-                    entries.push(Entry { class, rest: rest.clone(), stem, unspaced });
-                }
-            }
-        }
-        let words = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(firsts)
-            .map_err(|e| e.to_string())?;
+    pub(super) fn new(spec: &RuleSpec) -> Self {
+        let classes = spec.phrase.iter().chain(spec.unless.keys()).map(|name| {
+            let words = spec.classes.get(name).into_iter().flatten();
+            Class(words.flat_map(|word| Entry::spelled(word)).collect())
+        });
         let unless = spec.unless.values().copied().collect();
-        Ok(Self { words, entries, slots: spec.phrase.len(), gap: spec.gap.unwrap_or(GAP), unless, stems })
+        Self { classes: classes.collect(), slots: spec.phrase.len(), gap: spec.gap.unwrap_or(GAP), unless }
     }
 
     /// How far a phrase reaches around one of its words, in bytes.
@@ -96,39 +76,28 @@ impl Phrase {
         4 * ((self.gap + 16) * self.slots + before)
     }
 
-    /// What may stand beside a hit of the prefilter for `keyword`, so that it can be a word of this phrase: whether it must be the
-    /// beginning of a word, and whether it must be its end.
-    pub(crate) fn edges(&self, keyword: &str) -> (bool, bool) {
-        let spaced = keyword.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
-        (spaced, spaced && !self.stems.contains(keyword))
-    }
-
-    /// The first phrase of `text` in `start..end`.
-    pub(crate) fn find(&self, text: &str, start: usize, end: usize) -> Option<TextSpan> {
-        let hits = self.hits(text, start, end);
+    /// Calls `each` with every phrase of `text`. `words`: for each class where its words stand, in order.
+    pub(crate) fn find(&self, text: &str, words: &[&[TextSpan]], each: &mut dyn FnMut(TextSpan)) {
         let reach = self.reach();
-        hits.iter().filter(|hit| hit.class == 0).find_map(|first| {
-            // Only so far: the cost of a text is what its hits and their neighbours are.
-            let from = hits.partition_point(|hit| hit.span.start < first.span.start.saturating_sub(reach));
-            let to = hits.partition_point(|hit| hit.span.start <= first.span.end + reach);
-            let near = hits.get(from..to)?;
-            let span = self.complete(text, near, *first)?;
-            (!self.is_excused(text, near, first.span, span)).then_some(span)
-        })
-    }
-
-    fn hits(&self, text: &str, start: usize, end: usize) -> Vec<Hit> {
-        let mut hits: Vec<Hit> = Vec::new();
-        for found in self.words.find_overlapping_iter(Input::new(text).range(start..end)) {
-            let Some(entry) = self.entries.get(found.pattern().as_usize()) else { continue };
-            if let Some(end) = entry.end(text, found.start(), found.end()) {
-                hits.push(Hit { class: entry.class, span: TextSpan::new(found.start(), end) });
+        let mut near = Vec::new();
+        for verb in words.first().copied().into_iter().flatten() {
+            near.clear();
+            for (class, spans) in words.iter().enumerate() {
+                // Only so far: the cost of a text is what its hits and their neighbours are.
+                let from = spans.partition_point(|span| span.start < verb.start.saturating_sub(reach));
+                let to = spans.partition_point(|span| span.start <= verb.end.saturating_add(reach));
+                near.extend(spans.get(from..to).unwrap_or_default().iter().map(|span| Hit { class, span: *span }));
+                if near.is_empty() || (class < self.slots && from == to) {
+                    near.clear();
+                    break;
+                }
+            }
+            if let Some(span) = self.complete(text, &near, Hit { class: 0, span: *verb })
+                && !self.is_excused(text, &near, *verb, span)
+            {
+                each(span);
             }
         }
-        // Of words of one class at one place the longest.
-        hits.sort_by_key(|hit| (hit.span.start, hit.class, std::cmp::Reverse(hit.span.end)));
-        hits.dedup_by_key(|hit| (hit.span.start, hit.class));
-        hits
     }
 
     /// Adds to `first` the nearest word of each other class, each near what is there already.
@@ -174,8 +143,21 @@ impl Phrase {
 }
 
 impl Entry {
+    /// The entries of one word of a class: one for each spelling.
+    fn spelled(word: &str) -> impl Iterator<Item = Self> {
+        let (first, rest, stem) = parts(word);
+        let unspaced = first.chars().next().is_some_and(is_unspaced);
+        spellings(&first).into_iter().map(move |first| Self { first, rest: rest.clone(), stem, unspaced })
+    }
+
+    /// What may stand beside the first word: whether it must be the beginning of a word, and whether it must be its end.
+    pub(crate) fn edges(&self) -> (bool, bool) {
+        let spaced = self.first.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+        (spaced, spaced && !(self.stem && self.rest.is_empty()))
+    }
+
     /// Where the entry ends whose first word is `start..end` of `text`, if it is there.
-    fn end(&self, text: &str, start: usize, end: usize) -> Option<usize> {
+    pub(crate) fn end(&self, text: &str, start: usize, end: usize) -> Option<usize> {
         let in_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
         if !self.unspaced && in_word(text.get(..start)?.chars().next_back()) {
             return None;
@@ -198,14 +180,6 @@ impl Entry {
             false => None,
         }
     }
-}
-
-/// The words by which the prefilter finds a class.
-pub(super) fn keywords(words: &[String]) -> Vec<String> {
-    let mut all: Vec<String> = words.iter().map(|word| parts(word).0).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 /// First word, others, whether the last one is a stem; folded as texts are, in lower case.
@@ -264,8 +238,22 @@ mod tests {
             "id = \"x\"\nkind = \"injection.x\"\nconfidence = 90\nphrase = [\"verb\", \"prior\", \"rules\"]\nunless = { negation = 12 }",
         )
         .unwrap();
-        let phrase = Phrase::new(&RuleSpec { classes, ..spec }).unwrap();
-        phrase.find(text, 0, text.len()).and_then(|s| text.get(s.range())).map(str::to_owned)
+        let phrase = Phrase::new(&RuleSpec { classes, ..spec });
+        // As the prefilter finds them.
+        let lower = text.to_ascii_lowercase();
+        let words = phrase.classes.iter().map(|class| {
+            let ends = |entry: &Entry| {
+                let starts = lower.match_indices(&entry.first).map(|(start, first)| (start, start + first.len()));
+                starts.filter_map(|(s, e)| Some(TextSpan::new(s, entry.end(text, s, e)?))).collect::<Vec<_>>()
+            };
+            let mut spans: Vec<TextSpan> = class.0.iter().flat_map(ends).collect();
+            spans.sort_unstable_by_key(|span| (span.start, span.end));
+            spans
+        });
+        let words: Vec<Vec<TextSpan>> = words.collect();
+        let mut found = Vec::new();
+        phrase.find(text, &words.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut |span| found.push(span));
+        found.first().and_then(|span| text.get(span.range())).map(str::to_owned)
     }
 
     #[test]

@@ -163,11 +163,17 @@ fn chain(numeral: &Numeral, runs: &[Run], text: &[u8], enough: usize) -> (usize,
 mod tests {
     use super::*;
 
-    fn places(pattern: &str, least: usize, text: &str) -> Vec<Place> {
+    fn places(pattern: &str, least: usize, text: &str) -> Vec<Place<'static>> {
         let mut digits = Digits::default();
         digits.add(0, Numeral::of(&regex_syntax::parse(pattern).unwrap(), least).unwrap());
         let mut found = Vec::new();
-        digits.find(text, 0, &mut Clusters::default(), &mut |_, place| found.push(place));
+        digits.find(text, 0, &mut Clusters::default(), &mut |_, place| {
+            found.push(match place {
+                Place::At(at) => Place::At(at),
+                Place::Within(start, end) => Place::Within(start, end),
+                Place::Words(_) => panic!("digits are no words"),
+            });
+        });
         found
     }
 

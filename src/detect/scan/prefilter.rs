@@ -1,13 +1,16 @@
 //! Where rules have to look: one pass for the keywords of all rules, one for digits.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::digits::{Clusters, Digits};
 use super::judge::{CONTEXT_BEFORE, ends_word};
 use super::keywords::{Hits, Keywords};
 use super::{Each, Place};
+use crate::detect::ruleset::phrase::{Class, Entry};
 use crate::detect::ruleset::shape::Around;
 use crate::detect::ruleset::{Prefilter, Rule, Scope};
+use crate::text::TextSpan;
 
 /// Farthest that an unbounded injection pattern is followed around a keyword. LIMIT: longer matches are not found.
 const INJECTION_REACH: usize = 4 << 10;
@@ -20,12 +23,27 @@ pub(super) struct Finder {
     by_keyword: Vec<Word>,
     digits: Digits,
     always: Vec<u32>,
+    /// The word classes of all phrases, each once.
+    classes: Vec<Class>,
+    phrases: Vec<Spoken>,
+}
+
+/// A rule that is a phrase.
+#[derive(Debug)]
+struct Spoken {
+    rule: u32,
+    /// Its classes, by their number among all.
+    classes: Vec<usize>,
+    /// So many of them must stand in the text.
+    slots: usize,
 }
 
 /// A keyword: whom it concerns.
 #[derive(Debug, Default)]
 struct Word {
     hits: Vec<Hit>,
+    /// The entries of classes that begin with it: number of the class, and of the entry in it.
+    entries: Vec<(usize, usize)>,
     /// What all of them demand of a place, so that most places are dropped without asking each.
     starts: bool,
     word: bool,
@@ -62,11 +80,14 @@ pub(super) struct Memory {
     windows: Windows,
     hits: Hits,
     clusters: Clusters,
+    /// By class of words: where they stand.
+    spoken: Vec<Vec<TextSpan>>,
 }
 
 impl Memory {
     pub(super) fn new(rules: usize) -> Self {
-        Self { windows: Windows::new(rules), hits: Hits::default(), clusters: Clusters::default() }
+        let (hits, clusters, spoken) = (Hits::default(), Clusters::default(), Vec::new());
+        Self { windows: Windows::new(rules), hits, clusters, spoken }
     }
 }
 
@@ -161,6 +182,7 @@ impl Finder {
             match &rule.matcher.prefilter {
                 Prefilter::Always => this.always.push(number),
                 Prefilter::Never => {}
+                Prefilter::Phrase => this.add_phrase(&mut words, number, rule),
                 Prefilter::Digits(numeral) => this.digits.add(number, numeral.clone()),
                 Prefilter::Context { lead, trail } => {
                     this.add_words(&mut words, &rule.matcher.keywords, Hit { word: true, ..hit(*lead, *trail) });
@@ -170,12 +192,7 @@ impl Finder {
                     let side = if also.is_empty() { Side::Alone } else { Side::Keyword };
                     let sides = [(&rule.matcher.keywords, found, side), (also, &rule.matcher.around_also, Side::Also)];
                     for (own, found, side) in sides {
-                        let hit = around(*found, side);
-                        for word in own {
-                            let edges = rule.matcher.phrase.as_ref().map(|phrase| phrase.edges(word));
-                            let (starts, whole) = edges.unwrap_or((hit.starts, hit.word));
-                            this.add_words(&mut words, std::slice::from_ref(word), Hit { starts, word: whole, ..hit });
-                        }
+                        this.add_words(&mut words, own, around(*found, side));
                     }
                 }
             }
@@ -188,18 +205,63 @@ impl Finder {
 
     fn add_words(&mut self, words: &mut Vec<String>, new: &[String], hit: Hit) {
         for word in new {
-            let at = words.iter().position(|w| w == word).unwrap_or_else(|| {
-                words.push(word.clone());
-                self.by_keyword.push(Word { starts: true, word: true, injection: true, ..Word::default() });
-                words.len() - 1
-            });
-            let Some(own) = self.by_keyword.get_mut(at) else { continue };
+            let Some(own) = self.word(words, word) else { continue };
             if own.hits.iter().all(|h| (h.rule, h.side) != (hit.rule, hit.side)) {
                 own.hits.push(hit);
                 (own.starts, own.word) = (own.starts && hit.starts, own.word && hit.word);
                 own.injection &= hit.injection;
             }
         }
+    }
+
+    fn add_phrase(&mut self, words: &mut Vec<String>, rule: u32, of: &Rule) {
+        let Some(phrase) = &of.matcher.phrase else { return };
+        let classes = phrase.classes.iter().map(|class| {
+            self.classes.iter().position(|known| known == class).unwrap_or_else(|| {
+                let number = self.classes.len();
+                for (at, entry) in class.0.iter().enumerate() {
+                    let Some(own) = self.word(words, &entry.first) else { continue };
+                    let (starts, word) = entry.edges();
+                    own.entries.push((number, at));
+                    (own.starts, own.word) = (own.starts && starts, own.word && word);
+                }
+                self.classes.push(class.clone());
+                number
+            })
+        });
+        let classes = classes.collect();
+        self.phrases.push(Spoken { rule, classes, slots: phrase.slots });
+    }
+
+    /// What is known of a keyword.
+    fn word(&mut self, words: &mut Vec<String>, word: &str) -> Option<&mut Word> {
+        let at = words.iter().position(|w| w == word).unwrap_or_else(|| {
+            words.push(word.to_owned());
+            self.by_keyword.push(Word { starts: true, word: true, injection: true, ..Word::default() });
+            words.len() - 1
+        });
+        self.by_keyword.get_mut(at)
+    }
+
+    fn entry(&self, (class, entry): (usize, usize)) -> Option<&Entry> {
+        self.classes.get(class)?.0.get(entry)
+    }
+
+    /// Calls `each` with every phrase whose words are all there.
+    fn speak(&self, spoken: &mut [Vec<TextSpan>], each: Each<'_>) {
+        for spans in &mut *spoken {
+            // Of words of one class at one place the longest.
+            spans.sort_unstable_by_key(|span| (span.start, Reverse(span.end)));
+            spans.dedup_by_key(|span| span.start);
+        }
+        for phrase in &self.phrases {
+            let stands = |class: &usize| spoken.get(*class).is_some_and(|spans| !spans.is_empty());
+            if phrase.classes.iter().take(phrase.slots).all(stands) {
+                let of = |class: &usize| spoken.get(*class).map(Vec::as_slice).unwrap_or_default();
+                each(phrase.rule, Place::Words(&phrase.classes.iter().map(of).collect::<Vec<_>>()));
+            }
+        }
+        spoken.iter_mut().for_each(Vec::clear);
     }
 
     /// Calls `each` with each rule and the places of `text` at which a match may be that starts in `from..open`.
@@ -220,7 +282,8 @@ impl Finder {
                 each(*rule, Place::Within(from, text.len()));
             }
         }
-        let Memory { windows, hits, clusters } = memory;
+        let Memory { windows, hits, clusters, spoken } = memory;
+        spoken.resize_with(self.classes.len(), Vec::new);
         if let Some(keywords) = &self.keywords {
             // A keyword may stand shortly before a match.
             let first = text.floor_char_boundary(from.saturating_sub(CONTEXT_BEFORE));
@@ -235,6 +298,13 @@ impl Finder {
                 if goes_on && word.word {
                     return;
                 }
+                if scope.injection {
+                    for entry in &word.entries {
+                        let stands =
+                            self.entry(*entry).and_then(|e| Some(TextSpan::new(start, e.end(text, start, end)?)));
+                        spoken.get_mut(entry.0).into_iter().for_each(|spans| spans.extend(stands));
+                    }
+                }
                 for hit in &word.hits {
                     let (first, last) = (end.saturating_sub(hit.lead), start.saturating_add(hit.trail));
                     let apart = inside && hit.starts || goes_on && hit.word;
@@ -244,6 +314,9 @@ impl Finder {
                     }
                 }
             });
+            if scope.injection {
+                self.speak(spoken, each);
+            }
         }
         self.digits.find(text, from, clusters, &mut |rule, place| match place {
             Place::At(start) if start < open => each(rule, place),

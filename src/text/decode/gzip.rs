@@ -20,12 +20,16 @@ const SHORTEST: usize = 11;
 pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
     let bytes = task.bytes();
     for (at, end) in runs(bytes, from, SHORTEST, is_code, run_end) {
+        let closed = task.ended || !is_open(bytes, end);
+        if closed && end - at < SHORTEST {
+            continue;
+        }
         // What is left of a run that has been looked at.
         if at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|b| is_code(*b)) {
             continue;
         }
         let run = bytes.get(at..end.min(at + task.limits.gzip)).unwrap_or_default();
-        let open = !task.ended && is_open(bytes, end) && end - at <= task.limits.gzip;
+        let open = !closed && end - at <= task.limits.gzip;
         let begins = BEGINNINGS.iter().any(|code| run.starts_with(code) || (open && code.starts_with(run)));
         if begins && open {
             out.hold(task, at);
