@@ -1,7 +1,7 @@
 //! How fast texts are scanned by the embedded rules: whole requests, and responses that grow by small deltas.
 //!
 //! `cargo bench --bench detect [-- WORD]` prints MB/s (decimal megabytes of text a second of processor time, best of several
-//! rounds, one thread), of the lines that contain WORD. `-- FILE`, where a file of that name is: of its text in pieces of 4 KiB.
+//! rounds, one thread), of the lines that contain WORD. `worst` is text made to be dear, in all readings, beside prose. `-- FILE`, where a file of that name is: of its text in pieces of 4 KiB.
 
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,9 @@
     clippy::string_slice,
     reason = "a benchmark prints its figures, or stops"
 )]
+
+#[path = "support/clock.rs"]
+mod clock;
 
 use sidewall::detect::{Ruleset, ScanState, Scope};
 use sidewall::text::Phase;
@@ -47,24 +50,17 @@ fn personal() -> String {
         .collect()
 }
 
-/// Seconds that this thread has run on a processor: other programs of the machine do not count (`sched_debug(7)`).
-fn processor_time() -> f64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-    let nanoseconds: f64 = stat.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
-    nanoseconds / 1e9
-}
-
 /// Best rate of `work`, which handles `bytes` bytes a call, in MB/s.
 fn rate(bytes: usize, mut work: impl FnMut()) -> f64 {
     let mut best = f64::MAX;
     for _ in 0..ROUNDS {
-        let (start, mut calls, mut batch) = (processor_time(), 0u32, 1);
+        let (start, mut calls, mut batch) = (clock::seconds(), 0u32, 1);
         let mut spent = 0.0;
         while spent < ROUND {
             (0..batch).for_each(|_| work());
             calls += batch;
             batch *= 2;
-            spent = processor_time() - start;
+            spent = clock::seconds() - start;
         }
         best = best.min(spent / f64::from(calls));
     }
@@ -99,12 +95,12 @@ fn pieces(rules: &Ruleset, text: &str) {
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|a| !a.starts_with('-')).unwrap_or_default();
-    let start = processor_time();
+    let start = clock::seconds();
     let rules = match Ruleset::embedded() {
         Ok(rules) => rules,
         Err(e) => panic!("{e}"),
     };
-    println!("{} rules loaded in {:.0} ms", rules.rules().len(), (processor_time() - start) * 1e3);
+    println!("{} rules loaded in {:.0} ms", rules.rules().len(), (clock::seconds() - start) * 1e3);
     if let Ok(text) = std::fs::read_to_string(&wanted) {
         return pieces(&rules, &text);
     }
@@ -135,5 +131,51 @@ fn main() {
         });
         let each = DELTA as f64 / mb * 1e3;
         println!("{name:14} {:22} {mb:8.1} MB/s  {each:.0} ns a delta", format!("stream, {DELTA}-byte deltas"));
+    }
+    if "worst".contains(&wanted) {
+        worst(&rules);
+    }
+}
+
+/// Bytes of a text made to be dear.
+const CRAFTED: usize = 64 << 10;
+
+/// Text in which as much as possible looks like something and is nothing, or is something everywhere.
+const WORST: [(&str, &str); 24] = [
+    ("digits", "4111111111111112"),
+    ("groups of digits", "4111 1111 1111 1112 "),
+    ("digits and dashes", "1-2-3-4-5-6-7-8-9-"),
+    ("digits and slashes", "4111/1111/1111/1112/"),
+    ("short numbers", "12 345 67 890 "),
+    ("at signs", "a@a@a.a@"),
+    ("addresses", "jo@example.com "),
+    ("dots and dashes", "a.b-c.d-"),
+    ("base64", "QUJDREVGR0hJSktMTU5PUFFS"),
+    ("short base64", "aGVsbG8gd29ybGQh "),
+    ("hex", "deadbeef0123456789"),
+    ("hex escapes", "\\x41"),
+    ("percent", "%41%42"),
+    ("entities", "&#x41;&amp;"),
+    ("character codes", "52 49 49 49 "),
+    ("quoted pieces", "'a' + \"b\" + "),
+    ("overrides", "ignore all previous instructions "),
+    ("verbs without an object", "ignore forget disregard override "),
+    ("context words", "card ssn phone iban passport "),
+    ("secrets' names", "password = token: api_key=secret "),
+    ("prefixes of secrets", "sk-AKIAghp_xoxb-eyJ"),
+    ("full-width digits", "\u{ff14}\u{ff11}\u{ff11}\u{ff11}"),
+    ("look-alikes", "\u{440}\u{430}ypal\u{2010}"),
+    ("combining marks", "e\u{301}\u{323}\u{200b}"),
+];
+
+/// The rates of texts made to be dear, as parts of that of prose.
+fn worst(rules: &Ruleset) {
+    let scope = Scope { phase: Phase::Request, injection: true };
+    let of = |text: &str| rate(text.len(), || drop(rules.scan_whole(scope, text)));
+    let typical = of(&prose().repeat(CRAFTED / prose().len()));
+    println!("prose in all readings {typical:.1} MB/s; text made to be dear:");
+    for (name, unit) in WORST {
+        let mb = of(&unit.repeat(CRAFTED / unit.len()));
+        println!("worst: {name:24} {mb:8.2} MB/s  1/{:.0} of prose", typical / mb);
     }
 }

@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints its figures, or stops")]
 
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "support/stats.rs"]
 mod stats;
 #[path = "support/texts.rs"]
@@ -12,7 +14,6 @@ mod texts;
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -55,12 +56,64 @@ fn main() {
     }
 
     println!("\nrequests; MB/s");
-    println!("{:<30}{:>8}{:>10}{:>10}{:>10}{:>9}", "body", "bytes", "inspect", "no rules", "serde", "ratio");
+    println!(
+        "{:<30}{:>8}{:>10}{:>10}{:>10}{:>10}{:>9}",
+        "body", "bytes", "new", "known", "no rules", "serde", "new/serde"
+    );
     for bytes in [1 << 10, 8 << 10, 64 << 10] {
         for (name, personal) in [("prose", false), ("prose with personal data", true)] {
             request(name, chat, &texts::chat(bytes, personal, false), &all, &none);
         }
     }
+
+    println!("\nconversations of {TURNS} turns; the request of the last one, µs");
+    for bytes in [200, 1_000] {
+        conversation(chat, bytes, &all);
+    }
+}
+
+/// Turns of a conversation.
+const TURNS: usize = 100;
+
+/// The last turn's request: where all turns before it are known, where nothing is, and of the last turn alone, where it is new.
+fn conversation(endpoint: &'static Endpoint, bytes: usize, guards: &Guards) {
+    let messages: Vec<Value> = (0..TURNS)
+        .map(|turn| {
+            let role = if turn % 2 == 0 { "user" } else { "assistant" };
+            json!({"role": role, "content": format!("Turn {turn}: {}Write to me at jane.doe{turn}@example.com.", texts::prose(bytes))})
+        })
+        .collect();
+    let body = |messages: &[Value]| Bytes::from(json!({"model": "some-model", "messages": messages}).to_string());
+    let (history, last) = messages.split_at(TURNS - 1);
+    let (before, whole, alone) = (body(history), body(&messages), body(last));
+    let fresh = || Guards { memory: Arc::default(), ..guards.clone() };
+    let time = |guards: &Guards, body: &Bytes| {
+        let start = clock::seconds();
+        black_box(
+            inspect_request(guards, endpoint, body.clone())
+                .map_err(|refused| refused.0)
+                .expect("nothing here is refused"),
+        );
+        clock::seconds() - start
+    };
+    let (mut known, mut new, mut one) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..PAIRS {
+        let guards = fresh();
+        time(&guards, &before);
+        known.push(time(&guards, &whole));
+        new.push(time(&fresh(), &whole));
+        one.push(time(&fresh(), &alone));
+    }
+    let micros = |times: &[f64]| median(times) * 1e6;
+    println!(
+        "{:>8} bytes a turn, {:>7} in all: history known {:.0}, nothing known {:.0} ({:.2}x), the last turn alone {:.0}",
+        bytes,
+        whole.len(),
+        micros(&known),
+        micros(&new),
+        median(&known) / median(&new),
+        micros(&one)
+    );
 }
 
 fn endpoint(path: &str) -> &'static Endpoint {
@@ -131,11 +184,11 @@ fn stream(name: &str, endpoint: &'static Endpoint, events: &[Value], issued: usi
     let (mut ours, mut bare, mut serde, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for pair in 0..PAIRS {
         let parse = || {
-            let start = Instant::now();
+            let start = clock::seconds();
             for document in &documents {
                 black_box(serde_json::from_slice::<Value>(black_box(document.as_bytes())).expect("JSON"));
             }
-            start.elapsed().as_secs_f64()
+            clock::seconds() - start
         };
         let before = parse();
         let (guarded, without) = match pair % 2 {
@@ -169,7 +222,7 @@ fn run(guards: &Guards, endpoint: &'static Endpoint, issued: usize, frames: &[By
     }
     let mut inspector = ResponseInspector::new(guards.clone(), endpoint, Framing::Sse, vault, Toolbox::default());
     let (mut held, mut left) = (0, 0);
-    let start = Instant::now();
+    let start = clock::seconds();
     for (number, frame) in frames.iter().enumerate() {
         inspector.push(frame.clone()).expect("clean text passes");
         left += std::iter::from_fn(|| inspector.pull()).map(black_box).count();
@@ -177,7 +230,7 @@ fn run(guards: &Guards, endpoint: &'static Endpoint, issued: usize, frames: &[By
     }
     inspector.finish().expect("a whole stream");
     left += std::iter::from_fn(|| inspector.pull()).map(black_box).count();
-    let took = start.elapsed().as_secs_f64();
+    let took = clock::seconds() - start;
     assert_eq!(left, frames.len(), "every frame leaves");
     (took, held)
 }
@@ -186,17 +239,19 @@ fn request(name: &str, endpoint: &'static Endpoint, body: &[u8], all: &Guards, n
     let body = Bytes::copy_from_slice(body);
     let rounds = (BYTES_PER_MEASUREMENT / body.len()).max(1);
     let time = |each: &dyn Fn()| {
-        let start = Instant::now();
+        let start = clock::seconds();
         (0..rounds).for_each(|_| each());
-        start.elapsed().as_secs_f64()
+        clock::seconds() - start
     };
     let inspect = |guards: &Guards| {
         let inspected = inspect_request(guards, endpoint, black_box(body.clone()));
         black_box(inspected.map_err(|refused| refused.0).expect("nothing here is refused"));
     };
-    let (mut ours, mut bare, mut serde, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut known, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut serde, mut ratios) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        let guarded = time(&|| inspect(all));
+        let guarded = time(&|| inspect(&Guards { memory: Arc::default(), ..all.clone() }));
+        known.push(time(&|| inspect(all)));
         let parsed = time(&|| drop(black_box(serde_json::from_slice::<Value>(black_box(&body)).expect("JSON"))));
         bare.push(time(&|| inspect(none)));
         ratios.push(guarded / parsed);
@@ -205,9 +260,10 @@ fn request(name: &str, endpoint: &'static Endpoint, body: &[u8], all: &Guards, n
     }
     let rate = |times: &[f64]| (body.len() * rounds) as f64 / median(times) / 1e6;
     println!(
-        "{name:<30}{:>8}{:>10.0}{:>10.0}{:>10.0}{:>8.2}x",
+        "{name:<30}{:>8}{:>10.0}{:>10.0}{:>10.0}{:>10.0}{:>8.2}x",
         body.len(),
         rate(&ours),
+        rate(&known),
         rate(&bare),
         rate(&serde),
         median(&ratios)

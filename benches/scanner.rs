@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 use std::hint::black_box;
-use std::time::Instant;
 
 use serde::Deserialize;
 use sidewall::text::WireRange;
@@ -173,9 +172,9 @@ fn framer(delta: &[u8]) {
 }
 
 fn seconds(rounds: usize, run: &mut impl FnMut()) -> f64 {
-    let start = Instant::now();
+    let start = clock::seconds();
     (0..rounds).for_each(|_| run());
-    start.elapsed().as_secs_f64()
+    clock::seconds() - start
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

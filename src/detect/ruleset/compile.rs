@@ -185,7 +185,13 @@ fn phrase(spec: &RuleSpec, reporter: &mut Reporter<'_>) -> Option<Matcher> {
         reporter.report_at("phrase", "is no phrase", mend);
         return None;
     }
-    let phrase = Phrase::new(spec);
+    let phrase = match Phrase::new(spec) {
+        Ok(phrase) => phrase,
+        Err(e) => {
+            reporter.report_at("unless", format!("the words are too many: {e}"), "use fewer");
+            return None;
+        }
+    };
     let hir = Hir::fail();
     Some(Matcher {
         must_be_near: Box::default(),

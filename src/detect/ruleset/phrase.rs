@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
+
 use super::schema::RuleSpec;
 use super::words::spellings;
 use crate::text::{TextSpan, fold};
@@ -22,13 +24,19 @@ const SEPARATORS: usize = 4;
 /// What a phrase rule looks for.
 #[derive(Debug)]
 pub(crate) struct Phrase {
-    /// The classes that must stand together; after them, in order of `unless`, those that must not stand before.
+    /// The classes that must stand together.
     pub(crate) classes: Vec<Class>,
-    /// Number of classes that must stand together.
-    pub(crate) slots: usize,
     gap: usize,
-    /// For each class after the slots: how far before the phrase it counts.
-    unless: Vec<usize>,
+    excuses: Excuses,
+}
+
+/// What must not stand before a phrase. Most of it are words that every text is full of, so it is looked for where a phrase is.
+#[derive(Debug)]
+struct Excuses {
+    /// Finds the anchors of `entries`.
+    words: AhoCorasick,
+    /// With how far before the phrase each counts, in characters.
+    entries: Vec<(Entry, usize)>,
 }
 
 /// Words that are the same to a rule.
@@ -38,11 +46,13 @@ pub(crate) struct Class(pub(crate) Vec<Entry>);
 /// One word, or several in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The first word in one of its spellings, ASCII in lower case.
-    pub(crate) first: String,
-    /// What follows the first word, in lower case.
-    rest: Vec<String>,
-    /// Any letters may follow.
+    /// The longest of its words in one of its spellings, ASCII in lower case: by it the entry is found, since the others may be words
+    /// like `a`.
+    pub(crate) anchor: String,
+    /// What stands before the anchor, and what follows it, in lower case.
+    before: Vec<String>,
+    after: Vec<String>,
+    /// Any letters may follow the last word.
     stem: bool,
     /// Its script has no spaces between words.
     unspaced: bool,
@@ -60,41 +70,45 @@ pub(super) type Classes = BTreeMap<String, Vec<String>>;
 
 impl Phrase {
     /// The phrase of `spec`, whose classes are known.
-    pub(super) fn new(spec: &RuleSpec) -> Self {
-        let classes = spec.phrase.iter().chain(spec.unless.keys()).map(|name| {
-            let words = spec.classes.get(name).into_iter().flatten();
-            Class(words.flat_map(|word| Entry::spelled(word)).collect())
-        });
-        let unless = spec.unless.values().copied().collect();
-        Self { classes: classes.collect(), slots: spec.phrase.len(), gap: spec.gap.unwrap_or(GAP), unless }
+    ///
+    /// # Errors
+    /// The words of `unless` are too many.
+    pub(super) fn new(spec: &RuleSpec) -> Result<Self, String> {
+        let words = |name| spec.classes.get(name).into_iter().flatten().flat_map(|word| Entry::spelled(word));
+        let classes = spec.phrase.iter().map(|name| Class(words(name).collect())).collect();
+        let excuses = spec.unless.iter().flat_map(|(name, reach)| words(name).map(|entry| (entry, *reach)));
+        Ok(Self { classes, gap: spec.gap.unwrap_or(GAP), excuses: Excuses::new(excuses.collect())? })
     }
 
     /// How far a phrase reaches around one of its words, in bytes.
     pub(super) fn reach(&self) -> usize {
         // Four bytes a character; a word has some sixteen.
-        let before = self.unless.iter().copied().max().unwrap_or(0);
-        4 * ((self.gap + 16) * self.slots + before)
+        4 * (self.gap + 16) * self.classes.len()
     }
 
-    /// Calls `each` with every phrase of `text`. `words`: for each class where its words stand, in order.
+    /// Calls `each` with the phrases of `text`, none of which overlaps the one before. `words`: for each class where its words stand, in order.
     pub(crate) fn find(&self, text: &str, words: &[&[TextSpan]], each: &mut dyn FnMut(TextSpan)) {
         let reach = self.reach();
-        let mut near = Vec::new();
+        let (mut near, mut free) = (Vec::new(), 0);
         for verb in words.first().copied().into_iter().flatten() {
             near.clear();
+            if verb.start < free {
+                continue;
+            }
             for (class, spans) in words.iter().enumerate() {
                 // Only so far: the cost of a text is what its hits and their neighbours are.
                 let from = spans.partition_point(|span| span.start < verb.start.saturating_sub(reach));
                 let to = spans.partition_point(|span| span.start <= verb.end.saturating_add(reach));
                 near.extend(spans.get(from..to).unwrap_or_default().iter().map(|span| Hit { class, span: *span }));
-                if near.is_empty() || (class < self.slots && from == to) {
+                if from == to {
                     near.clear();
                     break;
                 }
             }
             if let Some(span) = self.complete(text, &near, Hit { class: 0, span: *verb })
-                && !self.is_excused(text, &near, *verb, span)
+                && !self.is_excused(text, *verb, span)
             {
+                free = span.end;
                 each(span);
             }
         }
@@ -104,16 +118,16 @@ impl Phrase {
     fn complete(&self, text: &str, hits: &[Hit], first: Hit) -> Option<TextSpan> {
         let mut taken = vec![first];
         let mut whole = first.span;
-        while taken.len() < self.slots {
-            let open = |hit: &&Hit| {
-                hit.class < self.slots && taken.iter().all(|t| t.class != hit.class && !t.span.overlaps(hit.span))
-            };
+        while taken.len() < self.classes.len() {
+            let open = |hit: &&Hit| taken.iter().all(|t| t.class != hit.class && !t.span.overlaps(hit.span));
             let near = |hit: &Hit| {
                 let between = match (hit.span.start >= whole.end, hit.span.end <= whole.start) {
-                    (true, _) => text.get(whole.end..hit.span.start)?,
-                    (_, true) => text.get(hit.span.end..whole.start)?,
-                    _ => "",
+                    (true, _) => whole.end..hit.span.start,
+                    (_, true) => hit.span.end..whole.start,
+                    _ => 0..0,
                 };
+                // Too many bytes for so few characters: nothing has to be counted.
+                let between = text.get(between).filter(|between| between.len() <= 4 * self.gap)?;
                 let far = between.chars().count();
                 (far <= self.gap && !ends_sentence(between)).then_some(far)
             };
@@ -126,18 +140,41 @@ impl Phrase {
     }
 
     /// True if what stands before the phrase, in its sentence, says that it is no order: a negation, a report, a question.
-    fn is_excused(&self, text: &str, hits: &[Hit], verb: TextSpan, span: TextSpan) -> bool {
+    fn is_excused(&self, text: &str, verb: TextSpan, span: TextSpan) -> bool {
         let mark = |c: Option<char>| c.is_some_and(|c| matches!(c, '"' | '\'' | '`'));
         let after = text.get(span.end..).unwrap_or_default().trim_start_matches(['.', '!', ',', ' ']);
         // A short quotation is talk about an order.
         if mark(text.get(..span.start).and_then(|t| t.chars().next_back())) && mark(after.chars().next()) {
             return true;
         }
-        hits.iter().filter(|hit| hit.class >= self.slots).any(|hit| {
-            let reach = self.unless.get(hit.class - self.slots).copied().unwrap_or(0);
-            let before = |of: TextSpan| text.get(hit.span.end..of.start).filter(|_| hit.span.end <= of.start);
+        self.excuses.any(text, span, |excuse, reach| {
+            let before = |of: TextSpan| text.get(excuse.end..of.start).filter(|_| excuse.end <= of.start);
             let near = |of: TextSpan| before(of).is_some_and(|b| b.chars().count() <= reach && !ends_sentence(b));
             near(verb) || near(span)
+        })
+    }
+}
+
+impl Excuses {
+    fn new(entries: Vec<(Entry, usize)>) -> Result<Self, String> {
+        let words = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(entries.iter().map(|(entry, _)| &entry.anchor))
+            .map_err(|e| e.to_string())?;
+        Ok(Self { words, entries })
+    }
+
+    /// True if `near` is true of one that stands before or in `phrase`, and of how far it counts.
+    fn any(&self, text: &str, phrase: TextSpan, near: impl Fn(TextSpan, usize) -> bool) -> bool {
+        let reach = self.entries.iter().map(|(_, reach)| *reach).max().unwrap_or(0);
+        // Four bytes a character; a word has some sixteen.
+        let from = text.ceil_char_boundary(phrase.start.saturating_sub(4 * (reach + 16)));
+        self.words.find_overlapping_iter(Input::new(text).range(from..phrase.end)).any(|found| {
+            let entry = self.entries.get(found.pattern().as_usize());
+            entry.is_some_and(|(entry, reach)| {
+                entry.span(text, found.start(), found.end()).is_some_and(|excuse| near(excuse, *reach))
+            })
         })
     }
 }
@@ -145,52 +182,78 @@ impl Phrase {
 impl Entry {
     /// The entries of one word of a class: one for each spelling.
     fn spelled(word: &str) -> impl Iterator<Item = Self> {
-        let (first, rest, stem) = parts(word);
-        let unspaced = first.chars().next().is_some_and(is_unspaced);
-        spellings(&first).into_iter().map(move |first| Self { first, rest: rest.clone(), stem, unspaced })
+        let (words, stem) = parts(word);
+        let longest = (0..words.len()).rev().max_by_key(|at| words.get(*at).map_or(0, |word| word.chars().count()));
+        let (before, rest) = words.split_at(longest.unwrap_or(0).min(words.len()));
+        let (anchor, after) = rest.split_first().map_or((String::new(), Vec::new()), |(a, b)| (a.clone(), b.to_vec()));
+        let unspaced = anchor.chars().next().is_some_and(is_unspaced);
+        let before = before.to_vec();
+        spellings(&anchor).into_iter().map(move |anchor| {
+            let (before, after) = (before.clone(), after.clone());
+            Self { anchor, before, after, stem, unspaced }
+        })
     }
 
-    /// What may stand beside the first word: whether it must be the beginning of a word, and whether it must be its end.
+    /// What may stand beside the anchor: whether it must be the beginning of a word, and whether it must be its end.
     pub(crate) fn edges(&self) -> (bool, bool) {
-        let spaced = self.first.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
-        (spaced, spaced && !(self.stem && self.rest.is_empty()))
+        let spaced = self.anchor.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+        (spaced, spaced && !(self.stem && self.after.is_empty()))
     }
 
-    /// Where the entry ends whose first word is `start..end` of `text`, if it is there.
-    pub(crate) fn end(&self, text: &str, start: usize, end: usize) -> Option<usize> {
+    /// Where the entry stands whose anchor is `start..end` of `text`, if it is there.
+    pub(crate) fn span(&self, text: &str, start: usize, end: usize) -> Option<TextSpan> {
         let in_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        if !self.unspaced && in_word(text.get(..start)?.chars().next_back()) {
+        let mut first = start;
+        for word in self.before.iter().rev() {
+            let before = text.get(..first)?;
+            let gap = separators(before.chars().rev());
+            let mut letters = before.get(..before.len() - gap)?.chars();
+            if gap == 0 || !word.chars().rev().all(|w| letters.next_back().is_some_and(|l| is_letter(l, w))) {
+                return None;
+            }
+            first = letters.as_str().len();
+        }
+        if !self.unspaced && in_word(text.get(..first)?.chars().next_back()) {
             return None;
         }
         let mut at = end;
-        for word in &self.rest {
+        for word in &self.after {
             let after = text.get(at..)?;
-            let gap: usize = after.chars().take(SEPARATORS).take_while(|c| is_separator(*c)).map(char::len_utf8).sum();
+            let gap = separators(after.chars());
             let mut letters = after.get(gap..)?.chars();
-            let same = word.chars().all(|w| letters.next().is_some_and(|l| l == w || l.to_lowercase().eq([w])));
-            if gap == 0 || !same {
+            if gap == 0 || !word.chars().all(|w| letters.next().is_some_and(|l| is_letter(l, w))) {
                 return None;
             }
             at = text.len() - letters.as_str().len();
         }
         let after = text.get(at..)?;
-        match self.stem {
-            true => Some(at + after.chars().take_while(|c| c.is_alphanumeric()).map(char::len_utf8).sum::<usize>()),
-            false if self.unspaced || !in_word(after.chars().next()) => Some(at),
-            false => None,
-        }
+        let end = match self.stem {
+            true => at + after.chars().take_while(|c| c.is_alphanumeric()).map(char::len_utf8).sum::<usize>(),
+            false if self.unspaced || !in_word(after.chars().next()) => at,
+            false => return None,
+        };
+        Some(TextSpan::new(first, end))
     }
 }
 
-/// First word, others, whether the last one is a stem; folded as texts are, in lower case.
-fn parts(word: &str) -> (String, Vec<String>, bool) {
+/// True if `c` is the letter of a word, in either case.
+fn is_letter(c: char, letter: char) -> bool {
+    c == letter || c.to_lowercase().eq([letter])
+}
+
+/// Bytes that stand between two words of one entry.
+fn separators(text: impl Iterator<Item = char>) -> usize {
+    text.take(SEPARATORS).take_while(|c| is_separator(*c)).map(char::len_utf8).sum()
+}
+
+/// Words, and whether the last one is a stem; folded as texts are, in lower case.
+fn parts(word: &str) -> (Vec<String>, bool) {
     let folded = fold(word.trim()).text.to_lowercase();
     let (folded, stem) = match folded.strip_suffix('*') {
         Some(stem) => (stem, true),
         None => (folded.as_str(), false),
     };
-    let mut words = folded.split_whitespace().map(str::to_owned);
-    (words.next().unwrap_or_default(), words.collect(), stem)
+    (folded.split_whitespace().map(str::to_owned).collect(), stem)
 }
 
 /// Han, kana, hangul, Thai: words stand without spaces, or take endings.
@@ -238,13 +301,13 @@ mod tests {
             "id = \"x\"\nkind = \"injection.x\"\nconfidence = 90\nphrase = [\"verb\", \"prior\", \"rules\"]\nunless = { negation = 12 }",
         )
         .unwrap();
-        let phrase = Phrase::new(&RuleSpec { classes, ..spec });
+        let phrase = Phrase::new(&RuleSpec { classes, ..spec }).unwrap();
         // As the prefilter finds them.
         let lower = text.to_ascii_lowercase();
         let words = phrase.classes.iter().map(|class| {
             let ends = |entry: &Entry| {
-                let starts = lower.match_indices(&entry.first).map(|(start, first)| (start, start + first.len()));
-                starts.filter_map(|(s, e)| Some(TextSpan::new(s, entry.end(text, s, e)?))).collect::<Vec<_>>()
+                let found = lower.match_indices(&entry.anchor).map(|(start, anchor)| (start, start + anchor.len()));
+                found.filter_map(|(start, end)| entry.span(text, start, end)).collect::<Vec<_>>()
             };
             let mut spans: Vec<TextSpan> = class.0.iter().flat_map(ends).collect();
             spans.sort_unstable_by_key(|span| (span.start, span.end));

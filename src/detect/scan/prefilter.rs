@@ -34,15 +34,13 @@ struct Spoken {
     rule: u32,
     /// Its classes, by their number among all.
     classes: Vec<usize>,
-    /// So many of them must stand in the text.
-    slots: usize,
 }
 
 /// A keyword: whom it concerns.
 #[derive(Debug, Default)]
 struct Word {
     hits: Vec<Hit>,
-    /// The entries of classes that begin with it: number of the class, and of the entry in it.
+    /// The entries of classes that are found by it: number of the class, and of the entry in it.
     entries: Vec<(usize, usize)>,
     /// What all of them demand of a place, so that most places are dropped without asking each.
     starts: bool,
@@ -220,7 +218,7 @@ impl Finder {
             self.classes.iter().position(|known| known == class).unwrap_or_else(|| {
                 let number = self.classes.len();
                 for (at, entry) in class.0.iter().enumerate() {
-                    let Some(own) = self.word(words, &entry.first) else { continue };
+                    let Some(own) = self.word(words, &entry.anchor) else { continue };
                     let (starts, word) = entry.edges();
                     own.entries.push((number, at));
                     (own.starts, own.word) = (own.starts && starts, own.word && word);
@@ -230,7 +228,7 @@ impl Finder {
             })
         });
         let classes = classes.collect();
-        self.phrases.push(Spoken { rule, classes, slots: phrase.slots });
+        self.phrases.push(Spoken { rule, classes });
     }
 
     /// What is known of a keyword.
@@ -256,7 +254,7 @@ impl Finder {
         }
         for phrase in &self.phrases {
             let stands = |class: &usize| spoken.get(*class).is_some_and(|spans| !spans.is_empty());
-            if phrase.classes.iter().take(phrase.slots).all(stands) {
+            if phrase.classes.iter().all(stands) {
                 let of = |class: &usize| spoken.get(*class).map(Vec::as_slice).unwrap_or_default();
                 each(phrase.rule, Place::Words(&phrase.classes.iter().map(of).collect::<Vec<_>>()));
             }
@@ -300,8 +298,7 @@ impl Finder {
                 }
                 if scope.injection {
                     for entry in &word.entries {
-                        let stands =
-                            self.entry(*entry).and_then(|e| Some(TextSpan::new(start, e.end(text, start, end)?)));
+                        let stands = self.entry(*entry).and_then(|entry| entry.span(text, start, end));
                         spoken.get_mut(entry.0).into_iter().for_each(|spans| spans.extend(stands));
                     }
                 }
