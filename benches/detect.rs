@@ -1,11 +1,11 @@
 //! How fast texts are scanned by the embedded rules: whole requests, and responses that grow by small deltas.
 //!
 //! `cargo bench --bench detect [-- WORD]` prints MB/s (decimal megabytes of text a second of processor time, best of several
-//! rounds, one thread), of the lines that contain WORD. `worst` is text made to be dear, in all readings, beside prose. `-- FILE`, where a file of that name is: of its text in pieces of 4 KiB.
+//! rounds, one thread), of the lines that contain WORD. `worst` is text made to be dear, in all readings, beside prose. `-- FILE`,
+//! where a file of that name is: of its text in pieces of 4 KiB.
 
 #![expect(
     clippy::print_stdout,
-    clippy::expect_used,
     clippy::panic,
     clippy::string_slice,
     reason = "a benchmark prints its figures, or stops"

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::detect::classifier::pool::{Answers, Asked};
 use crate::detect::classifier::{Gap, KIND, RULE, Score, rule_of};
-use crate::detect::{Finding, injection_score};
+use crate::detect::{Finding, RuleInfo, injection_score};
 use crate::inspect::context::Context;
 use crate::inspect::{FindingNote, Refusal, RefusalCode};
 use crate::policy::{Action, FailMode};
@@ -138,15 +138,19 @@ impl Context {
     fn gap(&mut self, gap: Gap, part: Part, path: &Arc<str>, length: usize) -> Result<(), Refusal> {
         let open = self.guards.guardrails.fail_mode(Phase::Request, part, KIND) == FailMode::Open;
         self.report.findings.push(FindingNote {
-            kind: format!("{GAP}{}", gap.word()),
-            rule: RULE.to_owned(),
+            rule: Arc::new(RuleInfo {
+                id: RULE.into(),
+                kind: format!("{GAP}{}", gap.word()).into(),
+                word: "GAP".into(),
+                weight: 0,
+            }),
             part,
             path: Arc::clone(path),
             start: 0,
             end: length,
             confidence: 0,
-            action: if open { "observe" } else { "block" }.to_owned(),
-            guardrail: String::new(),
+            action: if open { "observe" } else { "block" },
+            guardrail: Arc::from(""),
         });
         if open {
             return Ok(());

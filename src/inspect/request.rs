@@ -51,7 +51,7 @@ impl PendingRequest {
         }
         context.vault.remember_sent(body.get().clone());
         let Context { vault, mut toolbox, report, .. } = context;
-        report.findings.iter().for_each(|finding| toolbox.note_kind(&finding.kind));
+        report.findings.iter().for_each(|finding| toolbox.note_kind(&finding.rule.kind));
         Ok(InspectedRequest { body, vault, toolbox, report })
     }
 }
@@ -81,16 +81,7 @@ pub fn begin_request(
     let vault = Vault::new(guards.key.clone());
     let mut context = Context::new(guards.clone(), Phase::Request, endpoint, vault, Toolbox::default());
     match inspect(&mut context, endpoint, body) {
-<<<<<<< HEAD
         Ok(body) => Ok(PendingRequest { context, body }),
-=======
-        Ok(body) => {
-            context.vault.remember_sent(body.get().clone());
-            let Context { vault, mut toolbox, report, .. } = context;
-            report.findings.iter().for_each(|finding| toolbox.note_kind(&finding.rule.kind));
-            Ok(InspectedRequest { body, vault, toolbox, report })
-        }
->>>>>>> 9c68e12 (Cheaper exchanges: values of the vault are found by their hash, digests by hmac and sha2, records written without serde, phrases from the keywords' one pass)
         Err(refusal) => Err(Box::new((refusal, context.report))),
     }
 }

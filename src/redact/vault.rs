@@ -76,6 +76,8 @@ struct Entry {
     placeholder: Box<str>,
     value: Sensitive<String>,
     secret: bool,
+    /// The caller sent it. What is issued once the request has left is a value that the model made.
+    sent: bool,
 }
 
 impl Entry {
@@ -124,21 +126,13 @@ impl Vault {
                 break code;
             }
             attempt += 1;
-<<<<<<< HEAD
-            code = placeholder::code(word, &self.key.digest(word, value, attempt));
-        }
-        self.by_value.insert(digest, at);
-        // What is issued once the request has left is a value that the model made, not the caller.
-        if !self.sent.is_there {
-            self.held.insert(self.key.digest(ANY_WORD, value, 0));
-        }
-=======
         };
->>>>>>> 9c68e12 (Cheaper exchanges: values of the vault are found by their hash, digests by hmac and sha2, records written without serde, phrases from the keywords' one pass)
         let placeholder = placeholder::write(word, code).into();
-        self.entries.push(Entry { placeholder, value: Sensitive::new(value.to_owned()), secret: false });
+        let (value, sent) = (Sensitive::new(value.to_owned()), !self.sent.is_there);
+        let hashed = self.hasher.hash_one(value.expose());
+        self.entries.push(Entry { placeholder, value, secret: false, sent });
         let hash = |at: &usize| self.hasher.hash_one(self.entries.get(*at).map_or("", |entry| entry.value.expose()));
-        self.by_value.insert_unique(self.hasher.hash_one(value), at, hash);
+        self.by_value.insert_unique(hashed, at, hash);
         at
     }
 
@@ -163,12 +157,8 @@ impl Vault {
     /// written there with escapes is not found, which errs on the side of redacting.
     #[must_use]
     pub fn holds(&self, value: &str) -> bool {
-<<<<<<< HEAD
-        (!self.is_empty() && self.held.contains(&self.key.digest(ANY_WORD, value, 0)))
+        self.find(value, |entry| entry.sent).is_some()
             || memchr::memmem::find(&self.sent.body, value.as_bytes()).is_some()
-=======
-        self.find(value, |_any_word| true).is_some() || memchr::memmem::find(&self.sent.0, value.as_bytes()).is_some()
->>>>>>> 9c68e12 (Cheaper exchanges: values of the vault are found by their hash, digests by hmac and sha2, records written without serde, phrases from the keywords' one pass)
     }
 
     /// The value behind a restoration's `entry`; `None` if there is no such entry.
