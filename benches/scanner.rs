@@ -6,6 +6,9 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::borrow::Cow;
+#[path = "support/clock.rs"]
+mod clock;
+
 use std::hint::black_box;
 
 use serde::Deserialize;
