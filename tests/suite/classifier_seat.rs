@@ -83,9 +83,9 @@ fn a_high_score_blocks_a_low_one_is_recorded_and_none_leaves_no_note() {
             Err(refused) => (Some(refused.0), refused.1),
         };
         assert_eq!(refusal.as_ref().map(|r| r.code), blocked.then_some(RefusalCode::Injection), "{answer}");
-        let notes: Vec<_> = report.findings.iter().filter(|note| note.rule == RULE).collect();
+        let notes: Vec<_> = report.findings.iter().filter(|note| &*note.rule.id == RULE).collect();
         assert_eq!(notes.len(), usize::from(noted), "{answer}");
-        assert!(notes.iter().all(|note| note.confidence == answer && note.kind == "injection.classifier"));
+        assert!(notes.iter().all(|note| note.confidence == answer && &*note.rule.kind == "injection.classifier"));
     }
 }
 
@@ -115,7 +115,11 @@ fn a_text_is_asked_about_once_for_each_model_and_part() {
     assert_eq!(asks(&guards, &user(QUIET)), 0, "known");
     let (_, again) = run(&guards, &user(QUIET), &Ok(99));
     let notes = again.unwrap().report.findings;
-    assert_eq!(notes.iter().find(|note| note.rule == RULE).map(|note| note.confidence), Some(30), "the first answer");
+    assert_eq!(
+        notes.iter().find(|note| &*note.rule.id == RULE).map(|note| note.confidence),
+        Some(30),
+        "the first answer"
+    );
     assert!(asks(&guards, &turn) >= 1, "what is new is asked");
     let system = json!([{ "role": "system", "content": QUIET }, { "role": "user", "content": "Hello there" }]);
     assert!(asks(&guards, &system) >= 1, "another part");
@@ -145,8 +149,8 @@ fn a_gap_fails_as_the_guardrails_say_and_stands_in_the_record() {
                 Err(ended) => (Some(ended.0.code), ended.1),
             };
             assert_eq!(code, refused.then_some(RefusalCode::ClassifierUnavailable), "{gap:?}");
-            let note = report.findings.iter().find(|note| note.kind == format!("gap.classifier_{}", gap.word()));
-            let action = note.map(|note| note.action.as_str());
+            let note = report.findings.iter().find(|note| *note.rule.kind == *format!("gap.classifier_{}", gap.word()));
+            let action = note.map(|note| note.action);
             assert_eq!(action, Some(if refused { "block" } else { "observe" }), "{gap:?}: {:?}", report.findings);
         }
     }
