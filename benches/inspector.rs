@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use sidewall::detect::Ruleset;
 use sidewall::dialect::{Endpoint, route};
 use sidewall::inspect::{Framing, Guards, ResponseInspector, inspect_request};
-use sidewall::policy::{Authoriser, Check, Guardrails, Profile, ToolSettings};
+use sidewall::policy::{Authoriser, Check, Guardrails, Profile, StateGate, ToolSettings};
 use sidewall::redact::{TenantKey, Vault};
 use sidewall::tools::Toolbox;
 use stats::median;
@@ -124,6 +124,7 @@ fn guards(rules: &Arc<Ruleset>) -> Guards {
     Guards {
         ruleset: Arc::clone(rules),
         guardrails: Arc::new(Guardrails::of_profile(Profile::Balanced)),
+        state: StateGate::observing(),
         caller: None,
         key: TenantKey::new([7; 32]),
         memory: Arc::default(),

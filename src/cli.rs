@@ -13,6 +13,7 @@ mod approvals;
 mod audit;
 mod check;
 mod config;
+mod coverage;
 mod demo;
 mod eval;
 mod keys;
@@ -51,6 +52,7 @@ commands! {
     Audit(audit::Audit),
     Check(check::Check),
     Config(config::ConfigArgs),
+    Coverage(coverage::Coverage),
     Demo(demo::DemoCommand),
     Eval(eval::Eval),
     Keys(keys::Keys),

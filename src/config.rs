@@ -28,7 +28,7 @@ pub use settings::{
 
 use crate::identity::mapping::TenantFrom;
 use crate::keys::Directory;
-use crate::policy::{GuardrailSet, Profile, ToolSettings};
+use crate::policy::{GuardrailSet, Profile, StateSettings, ToolSettings};
 use reader::{At, Reading, Table};
 
 /// LIMIT: 4 MiB: thousands of virtual keys fit; a file over it is not a configuration.
@@ -49,6 +49,8 @@ pub struct Config {
     pub guardrails: GuardrailSet,
     /// `[tools]`.
     pub tools: ToolSettings,
+    /// `[state]`.
+    pub state: StateSettings,
     /// `[redaction]`.
     pub redaction: RedactionSettings,
     /// `[rulesets]`.
@@ -133,6 +135,7 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
     let configured = section::guardrail::read(&mut root, reading);
     let mut tools = section::tools::read(&mut root, profile, reading);
     section::approvals::read(&mut root, &identity, &mut tools, reading);
+    let state = section::state::read(&mut root, profile, reading);
     let redaction = section::storage::redaction(&mut root, reading);
     let rulesets = section::rulesets::read(&mut root, reading);
     let classifier = section::classifier::read(&mut root, reading);
@@ -146,6 +149,7 @@ fn read_sections(mut root: Table<'_>, reading: &mut Reading<'_>) -> Config {
         identity,
         guardrails,
         tools,
+        state,
         redaction,
         rulesets,
         classifier,

@@ -1,7 +1,10 @@
 //! Provider APIs as values: one table each. Words of a provider's wire format stand in this room alone.
 
 pub mod anthropic;
+pub mod coverage;
+pub mod gemini;
 pub mod headers;
+pub mod ollama;
 pub mod openai;
 pub mod refuse;
 pub mod registry;
@@ -10,6 +13,6 @@ pub mod trie;
 pub mod walk;
 pub mod withdraw;
 
-pub use refuse::{render_error_event, render_refusal};
+pub use refuse::{Separator, render_error_event, render_refusal};
 pub use registry::{ARGUMENTS, DECISIONS, Dialect, Endpoint, NAMES, Route, Table, endpoints, route};
 pub use table::ToolShape;

@@ -23,6 +23,6 @@ pub use memory::Memory;
 pub use onlooker::Onlooker;
 pub use questions::Judge;
 pub use refusal::{Refusal, RefusalCode};
-pub use report::{Coverage, FilteredText, FindingNote, Report, ToolCallNote, Usage};
+pub use report::{Coverage, FilteredText, FindingNote, Report, StateNote, ToolCallNote, Usage};
 pub use request::{InspectedRequest, PendingRequest, begin_request, inspect_request};
 pub use response::{Framing, ResponseInspector};

@@ -7,6 +7,7 @@ pub mod denial;
 pub mod guardrail;
 pub mod profile;
 pub mod settings;
+pub mod state;
 pub mod verdict;
 
 pub use crate::text::Glob;
@@ -16,4 +17,5 @@ pub use denial::{Denial, DenialKind};
 pub use guardrail::{FailMode, Guardrail, GuardrailSet, Guardrails, Judgement};
 pub use profile::Profile;
 pub use settings::{Check, Mode, Provenance, Rejection, ToolSettings};
+pub use state::{AllowedState, StateCheck, StateGate, StateSettings, StateVerdict};
 pub use verdict::{Action, Reason, Verdict};

@@ -103,8 +103,8 @@ struct Call<'p> {
 
 /// An upstream's answer that may be passed on.
 enum Answer {
-    Whole { head: Head, pieces: Vec<Cleared<Bytes>>, report: Report, took: Duration },
-    Stream { head: Head, upstream: Incoming, inspector: Box<ResponseInspector>, idle: Duration },
+    Whole { head: Head, pieces: Vec<Cleared<Bytes>>, report: Box<Report>, took: Duration },
+    Stream { head: Head, upstream: Incoming, inspector: Box<ResponseInspector>, framing: Framing, idle: Duration },
     Bodiless(Head),
 }
 
@@ -199,15 +199,15 @@ impl Proxy {
         let call = Call { parts, target, carries, consumed, guards };
         let answer = self.forward(&mut exchange, call, body, &mut found).await;
         let outcome = match answer {
-            Ok(Answer::Stream { head, upstream, inspector, idle }) => {
+            Ok(Answer::Stream { head, upstream, inspector, idle, framing }) => {
                 exchange.answers(head.status.as_u16(), true);
                 let facts = exchange.facts().clone();
-                let stream = GuardedStream::new(upstream, *inspector, exchange, idle);
+                let stream = GuardedStream::new(upstream, *inspector, exchange, idle, framing);
                 return respond(head, OutBody::stream(stream), &facts, None);
             }
             Ok(Answer::Whole { head, pieces, report, took }) => {
                 exchange.answers(head.status.as_u16(), false);
-                finish(&mut exchange, report, Some(took)).await.map(|()| (head, OutBody::cleared(pieces)))
+                finish(&mut exchange, *report, Some(took)).await.map(|()| (head, OutBody::cleared(pieces)))
             }
             Ok(Answer::Bodiless(head)) => {
                 exchange.answers(head.status.as_u16(), false);
@@ -269,17 +269,22 @@ impl Proxy {
         let response = response?;
         let (head, incoming) = response.into_parts();
         let framing = headers::framing(head.status, &head.headers, !bodiless && !incoming.is_end_stream())?;
+        // An array that is written while it is read; its errors are plain documents.
+        let framing = framing.map(|framing| match framing {
+            Framing::Whole if endpoint.elements && head.status.is_success() => Framing::Elements,
+            other => other,
+        });
         let head = Head { status: head.status, headers: headers::downstream(&head.headers, table, framing) };
         let Some(framing) = framing else {
             return Ok(Answer::Bodiless(head));
         };
         let costly = toolbox.is_costly(cpu::INLINE_BYTES);
         let inspector = ResponseInspector::new(guards, endpoint, framing, vault, toolbox);
-        if framing == Framing::Sse {
+        if framing != Framing::Whole {
             exchange.admitted().await?;
             let idle = upstream.idle_timeout();
             let inspector = Box::new(inspector);
-            return Ok(Answer::Stream { head, upstream: incoming, inspector, idle });
+            return Ok(Answer::Stream { head, upstream: incoming, inspector, idle, framing });
         }
         let (chunks, held) = whole::read(incoming, self.limits.bytes, upstream.idle_timeout(), &self.bytes).await?;
         exchange.hold(held);
@@ -290,7 +295,7 @@ impl Proxy {
         let inspected = self.cpu.run(weight, move || whole::inspect(inspector, chunks)).await?;
         *found = inspected.report;
         let pieces = inspected.pieces?;
-        Ok(Answer::Whole { head, pieces, report: std::mem::take(found), took: since.elapsed() })
+        Ok(Answer::Whole { head, pieces, report: Box::new(std::mem::take(found)), took: since.elapsed() })
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sidewall::detect::Ruleset;
 use sidewall::dialect::{Endpoint, route};
 use sidewall::inspect::{Framing, Guards, ResponseInspector, inspect_request};
-use sidewall::policy::{Authoriser, Check, Guardrails, Profile, ToolSettings};
+use sidewall::policy::{Authoriser, Check, Guardrails, Profile, StateGate, ToolSettings};
 use sidewall::redact::{TenantKey, Vault};
 use sidewall::tools::Toolbox;
 
@@ -22,6 +22,7 @@ pub(crate) const SEEDS: &[&[u8]] = &[
 static GUARDS: LazyLock<Guards> = LazyLock::new(|| Guards {
     ruleset: Arc::new(Ruleset::embedded().expect("the embedded rules load")),
     guardrails: Arc::new(Guardrails::of_profile(Profile::Balanced)),
+    state: StateGate::observing(),
     caller: None,
     key: TenantKey::new([7; 32]),
     memory: Arc::default(),

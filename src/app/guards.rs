@@ -7,7 +7,7 @@ use aws_lc_rs::{hmac, rand};
 use crate::config::{AuditContent, Config};
 use crate::detect::Ruleset;
 use crate::inspect::{Guards, Judge, Memory};
-use crate::policy::{Approvals, Authoriser, Guardrails, ToolSettings};
+use crate::policy::{Approvals, Authoriser, Guardrails, StateGate, ToolSettings};
 use crate::proxy::guards::Make;
 use crate::proxy::shadow::Shadow;
 use crate::redact::TenantKey;
@@ -41,12 +41,14 @@ pub fn maker(config: &Config, shadow: Option<Arc<Shadow>>, judge: Option<Arc<dyn
         Some(settings) => Some(Arc::new(Approvals::new(settings)?)),
         None => None,
     };
+    let state = config.state.clone();
     Some(Box::new(move |ruleset: &Arc<Ruleset>, tools: &ToolSettings, tenant: &str| Guards {
         ruleset: ruleset.for_tenant(tenant, &overrides),
         guardrails: Arc::new(Guardrails::for_tenant(&set, tenant)),
         key: tenant_key(&key, tenant, pseudonyms(tenant)),
         memory: Arc::clone(&memory),
         tools: Arc::new(Authoriser::new(tools.clone()).with_approvals(approvals.clone())),
+        state: StateGate::for_tenant(&state, tenant),
         caller: None,
         judge: judge.clone(),
         onlooker: shadow.as_ref().map(|shadow| shadow.for_tenant(tenant)),

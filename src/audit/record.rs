@@ -194,6 +194,9 @@ fn write_report(report: &Report, to: &mut Writer<'_>, content: Content) -> serde
     if !report.tool_calls.is_empty() {
         to.field("tool_calls").value(&report.tool_calls)?;
     }
+    if !report.state.is_empty() {
+        to.field("state").value(&report.state)?;
+    }
     let texts = match content {
         Content::Metadata => &[],
         Content::Filtered => report.texts.as_slice(),

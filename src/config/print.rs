@@ -17,7 +17,9 @@ use crate::config::settings::ClientAuth;
 use crate::config::{Config, RulesetSettings, SecretSource, UnknownEndpoint, UpstreamSettings};
 use crate::identity::{Caller, VirtualKey};
 use crate::policy::settings::word;
-use crate::policy::{Action, Check, FailMode, Guardrail, Mode, Profile, Provenance, Rejection, ToolSettings};
+use crate::policy::{
+    Action, Check, FailMode, Guardrail, Mode, Profile, Provenance, Rejection, StateSettings, ToolSettings,
+};
 use crate::redact::Strategy;
 use crate::text::{Glob, Part, Phase};
 
@@ -32,6 +34,7 @@ pub struct Printed<'c> {
     tools: Tools,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<Policy>,
+    state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     approvals: Option<Approvals>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +143,19 @@ struct Row<'c> {
 }
 
 #[derive(Debug, Serialize)]
+struct State {
+    check: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allow: Vec<AllowedState>,
+}
+
+#[derive(Debug, Serialize)]
+struct AllowedState {
+    uses: Vec<String>,
+    tenants: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
 struct Tools {
     check: &'static str,
     mode: &'static str,
@@ -228,6 +244,7 @@ impl<'c> Printed<'c> {
                 use_within: duration(of.use_within),
                 max_open: of.max_open,
             }),
+            state: state(&config.state),
             redaction: key.map(|key| Redaction { key: source(&key.source) }),
             rulesets: rulesets(config),
             classifier: classifier(config),
@@ -264,6 +281,18 @@ fn tools(settings: &ToolSettings) -> Tools {
         denied: word(&Rejection::WORDS, &settings.denied),
         provenance: word(&Provenance::WORDS, &settings.provenance),
         registry: settings.registry_path.as_deref().map(shown),
+    }
+}
+
+fn state(settings: &StateSettings) -> State {
+    let words = |globs: &[Glob]| globs.iter().map(ToString::to_string).collect();
+    State {
+        check: settings.check.word(),
+        allow: settings
+            .allow
+            .iter()
+            .map(|row| AllowedState { uses: words(&row.uses), tenants: words(&row.tenants) })
+            .collect(),
     }
 }
 

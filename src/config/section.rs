@@ -8,6 +8,7 @@ pub(super) mod guardrail;
 pub(super) mod identity;
 pub(super) mod rulesets;
 pub(super) mod server;
+pub(super) mod state;
 pub(super) mod storage;
 pub(super) mod tools;
 pub(super) mod upstream;

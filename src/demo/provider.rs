@@ -24,11 +24,14 @@ use crate::server::tls::ServerTls;
 mod answer;
 mod anthropic;
 mod delivery;
+mod gemini;
 mod memory;
+mod ollama;
 mod openai;
 mod reply;
 mod responses;
 mod scenario;
+mod small;
 
 pub(super) use answer::next_placeholder;
 use delivery::ScriptedBody;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::dialect::refuse::ErrorStyle;
 use crate::dialect::registry::{Dialect, Endpoint, Layout};
-use crate::dialect::table::{Class, Roles, Row, ToolShape, Who, row, text, typed};
+use crate::dialect::table::{Class, Roles, Row, State, ToolShape, Who, row, text, typed};
 use crate::text::Part;
 
 const ROLES: Roles = &[("user", Part::User), ("assistant", Part::Assistant), ("system", Part::System)];
@@ -39,7 +39,9 @@ static TOOLS: [ToolShape; 1] = [ToolShape {
     silent: &["/type", "/cache_control", "/strict", "/defer_loading", "/eager_input_streaming"],
 }];
 
-static REQUEST: [Row; 69] = [
+/// A message that is asked for.
+static ASKED: [Row; 69] = [
+    row("mcp_servers[]", Class::State(State::McpServer)),
     row("model", Class::Model),
     row("max_tokens", Class::TokenLimit),
     row("system", SYSTEM),
@@ -78,7 +80,7 @@ static REQUEST: [Row; 69] = [
     typed("messages[].content[].source.data", BASE64_SOURCE, Class::Blob),
     typed("messages[].content[].source.data", TEXT_SOURCE, DOCUMENT),
     row("messages[].content[].source.url", Class::Media),
-    row("messages[].content[].source.file_id", Class::Token),
+    row("messages[].content[].source.file_id", Class::State(State::File)),
     row("messages[].content[].source.content", DOCUMENT),
     row("messages[].content[].source.content[].type", Class::Type),
     row("messages[].content[].source.content[].text", DOCUMENT),
@@ -88,8 +90,7 @@ static REQUEST: [Row; 69] = [
     row("messages[].content[].citations[].cited_text", DOCUMENT),
     row("messages[].content[].citations[].document_title", DOCUMENT),
     row("messages[].content[].citations[].encrypted_index", Class::Blob),
-    row("tools[]", Class::Tool(&TOOLS)),
-    row("tools[].type", Class::Type),
+    row("tools[].type", Class::Hosted(&["custom", "bash_*", "text_editor_*", "computer_*", "memory_*"])),
     row("tools[].name", DEFINED),
     row("tools[].description", DEFINED),
     row("tools[].input_schema.**", DEFINED),
@@ -102,7 +103,7 @@ static REQUEST: [Row; 69] = [
     row("thinking.type", Class::Type),
     row("metadata.user_id", text(Part::Unlisted, "user")),
     row("service_tier", Class::Token),
-    row("container", Class::Token),
+    row("container", Class::State(State::Container)),
     row("output_config.effort", Class::Token),
     row("output_config.format.type", Class::Type),
     row("output_config.format.schema.**", DEFINED),
@@ -111,9 +112,15 @@ static REQUEST: [Row; 69] = [
     row("cache_control.type", Class::Type),
 ];
 
+static REQUEST: [Row; 2] = [row("tools[]", Class::Tool(&TOOLS)), row("", Class::Table(&ASKED))];
+
+/// Many messages that are asked for. What their tools are called with comes in another exchange, so nothing is declared here.
+static BATCH: [Row; 2] = [row("requests[].custom_id", Class::Token), row("requests[].params", Class::Table(&ASKED))];
+
 const ANSWER: Class = text(Part::Assistant, "text");
 
-static RESPONSE: [Row; 42] = [
+/// A message, without its calls.
+static MESSAGE: [Row; 39] = [
     row("id", Class::Token),
     row("type", Class::Type),
     row("role", Class::Role),
@@ -126,9 +133,6 @@ static RESPONSE: [Row; 42] = [
     row("content[].signature", Class::Blob),
     row("content[].data", Class::Blob),
     row("content[].id", Class::Token),
-    row("content[].name", Class::ToolName),
-    row("content[].input", Class::Input),
-    row("content[].input.**", Class::Input),
     row("content[].tool_use_id", Class::Token),
     row("content[].content[].type", Class::Type),
     row("content[].content[].text", RESULT),
@@ -156,6 +160,33 @@ static RESPONSE: [Row; 42] = [
     row("first_id", Class::Token),
     row("last_id", Class::Token),
     row("created_at", Class::Token),
+];
+
+static RESPONSE: [Row; 4] = [
+    row("", Class::Table(&MESSAGE)),
+    row("content[].name", Class::ToolName),
+    row("content[].input", Class::Input),
+    row("content[].input.**", Class::Input),
+];
+
+/// A batch, and a line of its results.
+static RESULTS: [Row; 16] = [
+    row("id", Class::Token),
+    row("type", Class::Type),
+    row("custom_id", Class::Token),
+    row("processing_status", Class::Token),
+    row("results_url", Class::Token),
+    row("created_at", Class::Token),
+    row("ended_at", Class::Token),
+    row("expires_at", Class::Token),
+    row("result.type", Class::Type),
+    row("result.message", Class::Table(&MESSAGE)),
+    row("result.message.content[].name", Class::Token),
+    row("result.message.content[].input.**", text(Part::Assistant, "input")),
+    row("result.error", Class::Table(&MESSAGE)),
+    row("error.type", Class::Type),
+    row("error.message", text(Part::Assistant, "error")),
+    row("data[]", Class::Table(&MESSAGE)),
 ];
 
 const BLOCK_END: &[&str] = &["content_block_stop", "message_stop"];
@@ -234,7 +265,7 @@ pub static DIALECT: Dialect =
     Dialect { name: "anthropic", terminators: &[], stream_ends: &["message_stop"], errors: &ERRORS };
 
 /// Its endpoints.
-pub static ENDPOINTS: [Endpoint; 4] = [
+pub static ENDPOINTS: [Endpoint; 10] = [
     Endpoint::new(
         &DIALECT,
         "messages",
@@ -249,6 +280,12 @@ pub static ENDPOINTS: [Endpoint; 4] = [
         "/v1/messages/count_tokens",
         Layout { roles: ROLES, request: &REQUEST, response: &RESPONSE, stream: &[] },
     ),
+    batch("messages.batches.create", "POST", "/v1/messages/batches"),
+    batch("messages.batches.list", "GET", "/v1/messages/batches"),
+    batch("messages.batches.get", "GET", "/v1/messages/batches/*"),
+    batch("messages.batches.cancel", "POST", "/v1/messages/batches/*/cancel"),
+    batch("messages.batches.delete", "DELETE", "/v1/messages/batches/*"),
+    batch("messages.batches.results", "GET", "/v1/messages/batches/*/results"),
     Endpoint::marked(&DIALECT, "models.list", "/v1/models", VERSION, BODILESS),
     Endpoint::marked(&DIALECT, "models.get", "/v1/models/*", VERSION, BODILESS),
 ];
@@ -257,3 +294,9 @@ pub static ENDPOINTS: [Endpoint; 4] = [
 const VERSION: &str = "anthropic-version";
 
 const BODILESS: Layout = Layout { roles: &[], request: &[], response: &RESPONSE, stream: &[] };
+
+const BATCHES: Layout = Layout { roles: ROLES, request: &BATCH, response: &RESULTS, stream: &RESULTS };
+
+const fn batch(name: &'static str, method: &'static str, path: &'static str) -> Endpoint {
+    Endpoint::new(&DIALECT, name, method, path, BATCHES).using(State::Batch)
+}

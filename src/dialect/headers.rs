@@ -29,7 +29,7 @@ pub const RESPONSE: &[&str] = &["retry-after", "retry-after-ms", "x-should-retry
 /// Request headers that pass for every dialect. Read: <https://docs.stripe.com/api/idempotent_requests> for the idea.
 pub const REQUEST: &[&str] = &["idempotency-key"];
 
-static TABLES: [HeaderTable; 3] = [
+static TABLES: [HeaderTable; 6] = [
     // https://platform.openai.com/docs/api-reference/debugging-requests, …/authentication
     HeaderTable {
         dialect: "openai",
@@ -43,6 +43,21 @@ static TABLES: [HeaderTable; 3] = [
         credential: CredentialHeader::Plain("x-api-key"),
         request: &["anthropic-version", "anthropic-beta"],
         response: &["anthropic-ratelimit-*", "anthropic-organization-id"],
+    },
+    // https://ai.google.dev/api, https://cloud.google.com/apis/docs/system-parameters
+    HeaderTable {
+        dialect: "gemini",
+        credential: CredentialHeader::Plain("x-goog-api-key"),
+        request: &["x-goog-user-project", "x-goog-request-params"],
+        response: &["x-gemini-*"],
+    },
+    HeaderTable { dialect: "ollama", credential: CredentialHeader::Bearer, request: &[], response: &[] },
+    // https://learn.microsoft.com/azure/ai-services/openai/reference
+    HeaderTable {
+        dialect: "azure",
+        credential: CredentialHeader::Plain("api-key"),
+        request: &["openai-beta", "x-ms-client-request-id"],
+        response: &["x-ratelimit-*", "x-ms-region", "apim-request-id"],
     },
     HeaderTable {
         dialect: "generic",

@@ -3,11 +3,13 @@
 
 mod chat;
 mod responses;
+mod texts;
 
 use serde_json::json;
 
 use crate::dialect::refuse::{ErrorParts, ErrorStyle};
-use crate::dialect::registry::{Dialect, Endpoint};
+use crate::dialect::registry::{Dialect, Endpoint, Layout};
+use crate::dialect::table::State;
 
 /// The provider's own words for classes of errors.
 /// Source: <https://platform.openai.com/docs/guides/error-codes>.
@@ -63,11 +65,59 @@ static RESPONSES: Dialect = Dialect {
 };
 
 /// Its endpoints.
-pub static ENDPOINTS: [Endpoint; 6] = [
+pub static ENDPOINTS: [Endpoint; 17] = [
     Endpoint::new(&DIALECT, "chat.completions", "POST", "/v1/chat/completions", chat::CHAT),
     Endpoint::new(&RESPONSES, "responses", "POST", "/v1/responses", responses::RESPONSES),
     Endpoint::new(&RESPONSES, "responses.input_tokens", "POST", "/v1/responses/input_tokens", responses::RESPONSES),
     Endpoint::new(&RESPONSES, "responses.compact", "POST", "/v1/responses/compact", responses::RESPONSES),
+    stored("responses.get", "GET", "/v1/responses/*"),
+    stored("responses.delete", "DELETE", "/v1/responses/*"),
+    stored("responses.cancel", "POST", "/v1/responses/*/cancel"),
+    stored("responses.input_items", "GET", "/v1/responses/*/input_items"),
+    Endpoint::new(&DIALECT, "embeddings", "POST", "/v1/embeddings", texts::EMBED),
+    Endpoint::new(&DIALECT, "completions", "POST", "/v1/completions", texts::COMPLETE),
+    Endpoint::new(&DIALECT, "moderations", "POST", "/v1/moderations", texts::MODERATE),
+    Endpoint::new(&DIALECT, "images.generations", "POST", "/v1/images/generations", texts::DRAW),
+    batch("batches.create", "POST", "/v1/batches"),
+    batch("batches.list", "GET", "/v1/batches"),
+    batch("batches.get", "GET", "/v1/batches/*"),
     Endpoint::new(&DIALECT, "models.list", "GET", "/v1/models", chat::MODELS),
     Endpoint::new(&DIALECT, "models.get", "GET", "/v1/models/*", chat::MODELS),
 ];
+
+const fn stored(name: &'static str, method: &'static str, path: &'static str) -> Endpoint {
+    Endpoint::new(&RESPONSES, name, method, path, responses::RESPONSES).using(State::StoredResponse)
+}
+
+const fn batch(name: &'static str, method: &'static str, path: &'static str) -> Endpoint {
+    Endpoint::new(&DIALECT, name, method, path, texts::BATCH_JOBS).using(State::Batch)
+}
+
+/// The same APIs as Azure serves them.
+pub static AZURE_DIALECT: Dialect = Dialect { name: "azure", ..DIALECT_ROW };
+static AZURE_RESPONSES: Dialect = Dialect {
+    name: "azure",
+    stream_ends: &["response.completed", "response.incomplete", "response.failed", "[DONE]"],
+    errors: &RESPONSES_ERRORS,
+    ..DIALECT_ROW
+};
+
+/// Azure's paths: by deployment, and without (`v1`). The deployment in the path is the model.
+/// Source: <https://learn.microsoft.com/azure/ai-services/openai/reference>.
+pub static AZURE: [Endpoint; 11] = [
+    azure("azure.chat.completions", "/openai/deployments/*/chat/completions", chat::CHAT),
+    azure("azure.completions", "/openai/deployments/*/completions", texts::COMPLETE),
+    azure("azure.embeddings", "/openai/deployments/*/embeddings", texts::EMBED),
+    azure("azure.images.generations", "/openai/deployments/*/images/generations", texts::DRAW),
+    azure("azure.chat.completions", "/openai/v1/chat/completions", chat::CHAT),
+    azure("azure.completions", "/openai/v1/completions", texts::COMPLETE),
+    azure("azure.embeddings", "/openai/v1/embeddings", texts::EMBED),
+    azure("azure.moderations", "/openai/v1/moderations", texts::MODERATE),
+    azure("azure.images.generations", "/openai/v1/images/generations", texts::DRAW),
+    Endpoint::new(&AZURE_RESPONSES, "azure.responses", "POST", "/openai/v1/responses", responses::RESPONSES),
+    Endpoint::new(&AZURE_RESPONSES, "azure.responses", "POST", "/openai/responses", responses::RESPONSES),
+];
+
+const fn azure(name: &'static str, path: &'static str, layout: Layout) -> Endpoint {
+    Endpoint::new(&AZURE_DIALECT, name, "POST", path, layout)
+}

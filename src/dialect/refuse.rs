@@ -40,6 +40,8 @@ pub struct ErrorStyle {
 /// What an error body is made of.
 #[derive(Debug)]
 pub struct ErrorParts<'a> {
+    /// HTTP status.
+    pub status: u16,
     /// The provider's word for the class.
     pub word: &'static str,
     /// Our code (`sidewall_…`).
@@ -57,7 +59,7 @@ fn body(dialect: &Dialect, refusal: &Refusal, exchange: &str, write: fn(&ErrorPa
     let style = dialect.errors;
     let word = style.words.iter().find(|(s, _)| *s == status).map_or(style.other, |(_, word)| word);
     let param = if refusal.path.is_empty() { Value::Null } else { Value::from(&*refusal.path) };
-    let mut body = write(&ErrorParts { word, code, message: message(refusal, exchange), param, exchange });
+    let mut body = write(&ErrorParts { status, word, code, message: message(refusal, exchange), param, exchange });
     if !refusal.approvals.is_empty() {
         // Some dialects put the error into an object of its own, some into the event itself.
         let error =
@@ -86,13 +88,29 @@ pub fn render_refusal(dialect: &'static Dialect, refusal: &Refusal, exchange: &s
     Bytes::from(body(dialect, refusal, exchange, dialect.errors.body).to_string())
 }
 
-/// The dialect's own error event for an SSE stream that has begun (whole event with its blank line).
+/// What an error in a stream that has begun is written between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Separator {
+    /// A server-sent event.
+    Event,
+    /// A line.
+    Line,
+    /// An element behind others; the array is closed behind it.
+    Element,
+    /// The only element.
+    FirstElement,
+}
+
+/// The dialect's own error for a stream that has begun, whole.
 #[must_use]
-pub fn render_error_event(dialect: &'static Dialect, refusal: &Refusal, exchange: &str) -> Bytes {
+pub fn render_error_event(dialect: &'static Dialect, refusal: &Refusal, exchange: &str, separator: Separator) -> Bytes {
     let style = dialect.errors;
     let body = body(dialect, refusal, exchange, style.event_body.unwrap_or(style.body));
-    match style.event {
-        Some(event) => Bytes::from(format!("event: {event}\ndata: {body}\n\n")),
-        None => Bytes::from(format!("data: {body}\n\n")),
-    }
+    Bytes::from(match (separator, style.event) {
+        (Separator::Event, Some(event)) => format!("event: {event}\ndata: {body}\n\n"),
+        (Separator::Event, None) => format!("data: {body}\n\n"),
+        (Separator::Line, _) => format!("{body}\n"),
+        (Separator::Element, _) => format!(",\n{body}]"),
+        (Separator::FirstElement, _) => format!("[{body}]"),
+    })
 }

@@ -3,9 +3,9 @@
 use std::sync::{LazyLock, OnceLock};
 
 use crate::dialect::refuse::ErrorStyle;
-use crate::dialect::table::{Class, Roles, Row, row};
+use crate::dialect::table::{Class, Roles, Row, State, row};
 use crate::dialect::trie::Trie;
-use crate::dialect::{anthropic, openai};
+use crate::dialect::{anthropic, gemini, ollama, openai};
 
 /// A provider API: a value, not a trait with branches.
 #[derive(Debug)]
@@ -48,6 +48,10 @@ pub struct Endpoint {
     pub marker: Option<&'static str>,
     /// False: no table row mentions it; `unknown_endpoint` of the configuration decides.
     pub known: bool,
+    /// True if a whole answer is an array that is written while it is read.
+    pub elements: bool,
+    /// What every call of it uses of the provider's state.
+    pub state: Option<State>,
     layout: Layout,
     compiled: OnceLock<Compiled>,
 }
@@ -78,7 +82,32 @@ impl Endpoint {
         path: &'static str,
         layout: Layout,
     ) -> Self {
-        Self { dialect, name, method, path, marker: None, known: true, layout, compiled: OnceLock::new() }
+        Self {
+            dialect,
+            name,
+            method,
+            path,
+            marker: None,
+            known: true,
+            state: None,
+            elements: false,
+            layout,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    /// The same endpoint, whose answer is an array that is written while it is read.
+    #[must_use]
+    pub const fn with_elements(mut self) -> Self {
+        self.elements = true;
+        self
+    }
+
+    /// The same endpoint, each of whose calls uses the provider's state.
+    #[must_use]
+    pub const fn using(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
     }
 
     /// A known endpoint for requests with the header `marker` alone.
@@ -91,7 +120,18 @@ impl Endpoint {
         layout: Layout,
     ) -> Self {
         let marker = Some(marker);
-        Self { dialect, name, method: "GET", path, marker, known: true, layout, compiled: OnceLock::new() }
+        Self {
+            dialect,
+            name,
+            method: "GET",
+            path,
+            marker,
+            known: true,
+            state: None,
+            elements: false,
+            layout,
+            compiled: OnceLock::new(),
+        }
     }
 
     fn compiled(&'static self) -> &'static Compiled {
@@ -138,8 +178,14 @@ static GENERIC: Dialect = Dialect { name: "generic", ..openai::DIALECT_ROW };
 
 /// Endpoints that no table knows: every string is unlisted. The dialect (and so the upstream and the shape of refusals) is guessed
 /// from the path alone.
-static UNKNOWN: [(&str, Endpoint); 3] =
-    [("/v1/messages", unknown(&anthropic::DIALECT)), ("/v1/", unknown(&openai::DIALECT)), ("/", unknown(&GENERIC))];
+static UNKNOWN: [(&str, Endpoint); 6] = [
+    ("/v1/messages", unknown(&anthropic::DIALECT)),
+    ("/v1beta", unknown(&gemini::DIALECT)),
+    ("/api/", unknown(&ollama::DIALECT)),
+    ("/openai/", unknown(&openai::AZURE_DIALECT)),
+    ("/v1/", unknown(&openai::DIALECT)),
+    ("/", unknown(&GENERIC)),
+];
 
 /// Where approvers decide; leads to no upstream, and no path leads here but the admin listener's own.
 pub static DECISIONS: Endpoint = rowless(&GENERIC, "approvals");
@@ -150,15 +196,28 @@ const fn unknown(dialect: &'static Dialect) -> Endpoint {
 
 const fn rowless(dialect: &'static Dialect, name: &'static str) -> Endpoint {
     let layout = Layout { roles: &[], request: &[], response: &[], stream: &[] };
-    Endpoint { dialect, name, method: "*", path: "*", marker: None, known: false, layout, compiled: OnceLock::new() }
+    Endpoint {
+        dialect,
+        name,
+        method: "*",
+        path: "*",
+        marker: None,
+        known: false,
+        state: None,
+        elements: false,
+        layout,
+        compiled: OnceLock::new(),
+    }
 }
 
 /// Every dialect's name, as `[[upstream]].dialects` lists them.
-pub const NAMES: [&str; 3] = ["openai", "anthropic", "generic"];
+pub const NAMES: [&str; 6] = ["openai", "anthropic", "gemini", "ollama", "azure", "generic"];
 
 /// Every endpoint that a table knows.
 pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    openai::ENDPOINTS.iter().chain(anthropic::ENDPOINTS.iter())
+    [&openai::ENDPOINTS[..], &anthropic::ENDPOINTS, &gemini::ENDPOINTS, &ollama::ENDPOINTS, &openai::AZURE]
+        .into_iter()
+        .flatten()
 }
 
 /// Finds the endpoint for a method and path (`/v1/chat/completions`; without `/u/NAME`, without query). Unknown paths lead to the
@@ -185,6 +244,10 @@ fn matches_path(pattern: &str, path: &str) -> bool {
             (None, None) => return true,
             (Some("*"), Some(segment)) if !segment.is_empty() => {}
             (Some(a), Some(b)) if a == b => {}
+            // `*:verb`: a name and what is to be done with it.
+            (Some(a), Some(b))
+                if a.strip_prefix('*')
+                    .is_some_and(|verb| !verb.is_empty() && b.len() > verb.len() && b.ends_with(verb)) => {}
             _ => return false,
         }
     }
@@ -202,9 +265,21 @@ mod tests {
         assert_eq!(route("GET", "/v1/models", &version).endpoint.dialect.name, "anthropic");
         assert_eq!(route("GET", "/v1/models", &|_| false).endpoint.dialect.name, "openai");
         assert_eq!(route("GET", "/v1/models/some-model", &|_| false).endpoint.name, "models.get");
+        for (path, name, dialect) in [
+            ("/v1beta/models/gemini-3-flash:generateContent", "gemini.generate", "gemini"),
+            ("/v1beta/models/gemini-3-flash:streamGenerateContent", "gemini.stream", "gemini"),
+            ("/api/chat", "ollama.chat", "ollama"),
+            ("/openai/deployments/my-model/chat/completions", "azure.chat.completions", "azure"),
+            ("/openai/v1/responses", "azure.responses", "azure"),
+        ] {
+            let endpoint = route("POST", path, &|_| false).endpoint;
+            assert_eq!((endpoint.name, endpoint.dialect.name), (name, dialect), "{path}");
+        }
+        assert!(!route("POST", "/v1beta/models/:generateContent", &|_| false).endpoint.known);
         for (method, path, dialect) in [
             ("GET", "/v1/chat/completions", "openai"),
-            ("POST", "/v1/messages/batches", "anthropic"),
+            ("POST", "/v1/messages/elsewhere", "anthropic"),
+            ("POST", "/v1beta/elsewhere", "gemini"),
             ("POST", "/v1/nonsense", "openai"),
             ("POST", "/elsewhere", "generic"),
             ("POST", "nonsense", "generic"),

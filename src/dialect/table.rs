@@ -45,6 +45,8 @@ pub enum Class {
     /// Inspected and editable. `lane` names the channel that it continues, together with the enclosing indices: deltas of the
     /// same lane are one text.
     Text(Who, &'static str),
+    /// The same for a text that goes on whatever the number of the part in which it stands: the innermost index does not count.
+    Joined(Who, &'static str),
     /// Inspected, never edited: the provider has signed it.
     Signed(Who, &'static str),
     /// A JSON document inside a string: arguments of a tool call. Held until complete, then inspected leaf by leaf.
@@ -53,6 +55,10 @@ pub enum Class {
     Input,
     /// A tool's name in a call.
     ToolName,
+    /// A tool's name in a call that is complete where it stands.
+    WholeCall,
+    /// Numbers that stand for text: nobody can read them here, so a request with one is refused.
+    TokenIds,
     /// A container that declares one tool; where its name and schema stand in it, by kind of tool.
     Tool(&'static [ToolShape]),
     /// An identifier minted by a program: opaque in responses; in requests inspected all the same, since a caller wrote it.
@@ -69,6 +75,11 @@ pub enum Class {
     /// The same for a value that repeats what the stream has told before (a final event, a snapshot). A text or a call in it that was told is
     /// edited as it was then, and neither judged nor recorded again; one that was not told is inspected like any other.
     Copies(&'static [Row]),
+    /// A use of what the provider keeps, fetches or runs out of our sight: in requests, whatever is there but `null` and `false` is asked for
+    /// permission. A string there is an identifier.
+    State(State),
+    /// A type discriminator of tools: of these (`*` at the end stands for any rest) the caller's program runs, all others the provider.
+    Hosted(&'static [&'static str]),
     /// Type discriminator.
     Type,
     /// Role discriminator.
@@ -85,6 +96,72 @@ pub enum Class {
     UsageInput,
     /// Number of completion tokens.
     UsageOutput,
+}
+
+/// What a provider keeps, fetches or runs out of our sight, by the names that `[[state.allow]]` uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// An earlier answer that the provider keeps, and all before it.
+    PreviousResponse,
+    /// Answers that the provider keeps, read or changed by themselves.
+    StoredResponse,
+    /// A conversation that the provider keeps.
+    Conversation,
+    /// A prompt that the provider keeps.
+    StoredPrompt,
+    /// A file that was uploaded.
+    File,
+    /// An address that the provider fetches from.
+    RemoteUrl,
+    /// A tool that the provider runs.
+    HostedTool,
+    /// A server of tools that the provider calls.
+    McpServer,
+    /// Work that goes on when the exchange is over.
+    Background,
+    /// A machine of the provider's in which code runs.
+    Container,
+    /// A part of a prompt that the provider keeps.
+    CachedContent,
+    /// Many calls whose answers come later, in another exchange.
+    Batch,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::PreviousResponse,
+        Self::StoredResponse,
+        Self::Conversation,
+        Self::StoredPrompt,
+        Self::File,
+        Self::RemoteUrl,
+        Self::HostedTool,
+        Self::McpServer,
+        Self::Background,
+        Self::Container,
+        Self::CachedContent,
+        Self::Batch,
+    ];
+
+    /// Its name in configuration, refusals and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PreviousResponse => "previous_response",
+            Self::StoredResponse => "stored_response",
+            Self::Conversation => "conversation",
+            Self::StoredPrompt => "stored_prompt",
+            Self::File => "file",
+            Self::RemoteUrl => "remote_url",
+            Self::HostedTool => "hosted_tool",
+            Self::McpServer => "mcp_server",
+            Self::Background => "background",
+            Self::Container => "container",
+            Self::CachedContent => "cached_content",
+            Self::Batch => "batch",
+        }
+    }
 }
 
 /// Where a tool's definition says what; JSON pointers (RFC 6901) from the declared element. The first shape whose name is there applies.

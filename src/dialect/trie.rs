@@ -167,6 +167,11 @@ impl Trie {
         self.nodes.get(usize::from(at)).map_or(&[], |n| n.rows.as_slice())
     }
 
+    /// Every row with the path at which it stands.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.nodes.iter().flat_map(|node| node.rows.iter().map(|entry| (node.pattern.as_str(), entry)))
+    }
+
     /// True if one of the node's rows is of this class.
     #[must_use]
     pub fn is(&self, at: NodeId, class: Class) -> bool {

@@ -32,6 +32,8 @@ pub enum Form {
     Number,
     /// An object key that no row names; the range is between its quotes.
     Key,
+    /// `true`.
+    True,
 }
 
 /// A literal in the document, not yet resolved.
@@ -61,6 +63,16 @@ impl Indices {
             *place = index;
             self.len += 1;
         }
+    }
+
+    /// Without the innermost.
+    #[must_use]
+    pub fn outer(mut self) -> Self {
+        self.len = self.len.saturating_sub(1);
+        if let Some(place) = self.at.get_mut(usize::from(self.len)) {
+            *place = 0;
+        }
+        self
     }
 
     /// From the outermost.
@@ -133,6 +145,8 @@ pub struct Outline {
     pub slots: Vec<Slot>,
     /// Containers treated as a whole.
     pub wholes: Vec<Whole>,
+    /// The first number that stands for text.
+    token_ids: Option<(NodeId, u32)>,
     objects: Vec<Object>,
     levels: Vec<Level>,
 }
@@ -150,6 +164,7 @@ struct Walker<'a> {
 pub fn walk(trie: &Trie, doc: &[u8], outline: &mut Outline) -> Result<(), ScanError> {
     outline.slots.clear();
     outline.wholes.clear();
+    outline.token_ids = None;
     outline.objects.clear();
     outline.levels.clear();
     json::scan(doc, &mut Walker { trie, doc, outline })
@@ -174,7 +189,12 @@ impl Walker<'_> {
             .trie
             .rows(node)
             .iter()
-            .find(|row| matches!(row.class, Class::Derived(_) | Class::Input | Class::Arguments(_) | Class::Tool(_)))
+            .find(|row| {
+                matches!(
+                    row.class,
+                    Class::Derived(_) | Class::Input | Class::Arguments(_) | Class::Tool(_) | Class::State(_)
+                )
+            })
             .map(|row| row.class);
         // Inside an `Input` tree only its root is a whole.
         let within_input = self.outline.levels.last().is_some_and(|l| self.trie.is(l.node, Class::Input));
@@ -252,7 +272,7 @@ impl Visitor for Walker<'_> {
         {
             for row in rows {
                 match row.class {
-                    Class::Type => holder.kind = Some(s.range),
+                    Class::Type | Class::Hosted(_) => holder.kind = Some(s.range),
                     Class::Role => holder.role = Some(s.range),
                     _ => {}
                 }
@@ -280,13 +300,28 @@ impl Visitor for Walker<'_> {
             .rows(node)
             .iter()
             .any(|r| matches!(r.class, Class::UsageInput | Class::UsageOutput | Class::TokenLimit));
-        if counts || range.len() >= MIN_NUMBER_LEN {
+        let unreadable = self.trie.is(node, Class::TokenIds);
+        if unreadable {
+            self.outline.token_ids.get_or_insert((node, object));
+        }
+        // Of a field that a program fills (vectors, times) nothing is looked at.
+        let minted = self.trie.rows(node).first().is_some_and(|row| row.class == Class::Token);
+        if counts || (range.len() >= MIN_NUMBER_LEN && !minted) {
             self.slot(range, false, Form::Number, node, object, name);
         }
     }
 
-    fn literal(&mut self, _range: WireRange) {
-        self.value();
+    fn literal(&mut self, range: WireRange) {
+        let (node, object, name, _) = self.value();
+        if self.trie.is(node, Class::Type)
+            && let Some(holder) = self.outline.objects.get_mut(object as usize)
+        {
+            holder.kind = Some(range);
+        }
+        let is_true = self.doc.get(range.start) == Some(&b't');
+        if is_true && self.trie.rows(node).iter().any(|row| matches!(row.class, Class::State(_))) {
+            self.slot(range, false, Form::True, node, object, name);
+        }
     }
 }
 

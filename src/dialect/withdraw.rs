@@ -51,7 +51,7 @@ struct Row {
     beside: &'static [&'static str],
 }
 
-static ROWS: [Row; 2] = [
+static ROWS: [Row; 3] = [
     Row {
         endpoint: "chat.completions",
         calls: chat,
@@ -66,10 +66,19 @@ static ROWS: [Row; 2] = [
         choices: &[("tool_choice", "{\"type\":\"auto\"}")],
         beside: &[],
     },
+    Row {
+        endpoint: "responses",
+        calls: responses,
+        lists: &["tools"],
+        choices: &[("tool_choice", "\"auto\"")],
+        beside: &["parallel_tool_calls"],
+    },
 ];
 
 fn row(endpoint: &Endpoint) -> Option<&'static Row> {
-    ROWS.iter().find(|row| row.endpoint == endpoint.name)
+    // The same API under another roof.
+    let name = endpoint.name.trim_start_matches("azure.");
+    ROWS.iter().find(|row| row.endpoint == name)
 }
 
 /// True if calls and tools of this endpoint can be taken out; else they can only be refused.
@@ -232,4 +241,46 @@ fn messages(tree: &Tree<'_>, _frame: u64, calls: &Withdrawals) -> Vec<WireEdit> 
         edits.push(tree.put(reason, "\"end_turn\""));
     }
     edits
+}
+
+/// What events of a call become, and the member that carries their text.
+const CALL_EVENTS: [(&str, &str, &str, &str); 4] = [
+    ("response.function_call_arguments.delta", "response.output_text.delta", "delta", "delta"),
+    ("response.function_call_arguments.done", "response.output_text.done", "arguments", "text"),
+    ("response.custom_tool_call_input.delta", "response.output_text.delta", "delta", "delta"),
+    ("response.custom_tool_call_input.done", "response.output_text.done", "input", "text"),
+];
+
+/// A call becomes a message, wherever the stream tells of it.
+fn responses(tree: &Tree<'_>, _frame: u64, calls: &Withdrawals) -> Vec<WireEdit> {
+    let mut edits = Vec::new();
+    let at = |position: usize| calls.text(&[u32::try_from(position).unwrap_or(u32::MAX)]);
+    let output = tree.get(0, "output").or_else(|| tree.at(0, &["response", "output"]));
+    for (position, item) in output.map(|id| tree.children(id)).unwrap_or_default().iter().enumerate() {
+        if let Some(call) = at(position) {
+            edits.push(tree.put(*item, &message(tree, *item, &call.text)));
+        }
+    }
+    let index = tree.get(0, "output_index").and_then(|id| tree.number(id));
+    let Some(call) = index.and_then(|index| calls.text(&[index])) else { return edits };
+    if let Some(item) = tree.get(0, "item") {
+        edits.push(tree.put(item, &message(tree, item, &call.text)));
+    }
+    let Some(kind) = tree.get(0, "type") else { return edits };
+    let said = tree.text(kind);
+    let Some((_, becomes, from, to)) = CALL_EVENTS.iter().find(|(name, ..)| said.as_deref() == Some(name)) else {
+        return edits;
+    };
+    edits.push(tree.put_member(kind, &format!("\"type\":{},\"content_index\":0,\"logprobs\":[]", string(becomes))));
+    let text = if *to == "text" { call.text.as_str() } else { "" };
+    edits.extend(tree.get(0, from).map(|id| tree.put_member(id, &format!("{}:{}", string(to), string(text)))));
+    edits
+}
+
+fn message(tree: &Tree<'_>, item: Id, text: &str) -> String {
+    let id = tree.get(item, "id").map_or_else(|| "\"msg_withheld\"".into(), |id| String::from_utf8_lossy(tree.raw(id)));
+    format!(
+        "{{\"type\":\"message\",\"id\":{id},\"role\":\"assistant\",\"status\":\"completed\",\"content\":[{{\"type\":\"output_text\",\"text\":{},\"annotations\":[],\"logprobs\":[]}}]}}",
+        string(text)
+    )
 }

@@ -11,12 +11,12 @@ use crate::dialect::Table;
 use crate::dialect::table::Class;
 use crate::dialect::walk::{Indices, Outline, walk};
 use crate::dialect::withdraw::Withdrawals;
-use crate::inspect::Refusal;
 use crate::inspect::calls::{OpenCall, declare_tools};
 use crate::inspect::channel::{Channel, Key};
 use crate::inspect::context::Context;
 use crate::inspect::decide::decide;
 use crate::inspect::told::Mark;
+use crate::inspect::{Refusal, RefusalCode};
 use crate::policy::Conditional;
 use crate::text::{Part, Phase, WireRange};
 use crate::wire::json::ScanError;
@@ -121,6 +121,12 @@ impl From<Refusal> for Fault {
     }
 }
 
+/// The refusal of numbers that stand for text.
+fn unreadable(path: &str) -> Refusal {
+    let detail = "ids of tokens cannot be read here; send the text".to_owned();
+    Refusal { path: Arc::from(path), ..Refusal::new(RefusalCode::Unreadable, detail) }
+}
+
 impl Assembly {
     /// For a document in the field `within`, `nesting` levels deep.
     pub(super) fn nested(nesting: u8, within: Arc<str>) -> Self {
@@ -152,6 +158,9 @@ impl Assembly {
     ) -> Result<(), Fault> {
         walk(table.trie, doc, outline).map_err(Fault::Malformed)?;
         if self.nesting == 0 && context.phase == Phase::Request {
+            if let Some(path) = outline.token_ids(table.trie) {
+                return Err(Fault::Refused(unreadable(&path)));
+            }
             declare_tools(context, doc, outline)?;
             context.tracing = context.guards.tools.traces() && !context.toolbox.is_empty();
         }
@@ -171,6 +180,7 @@ impl Assembly {
             copies: Vec::new(),
             repeated: Vec::new(),
         };
+        reader.states()?;
         for (number, slot) in outline.slots.iter().enumerate() {
             reader.slot(number, slot)?;
         }

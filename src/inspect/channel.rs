@@ -14,8 +14,8 @@ use crate::wire::splice::WireEdit;
 pub(super) enum Key {
     /// Ended with the frame: requests, and what no row of a stream names.
     Run(Part),
-    /// Continued by the deltas of later frames.
-    Lane { label: &'static str, name: u32, indices: Indices },
+    /// Continued by the deltas of later frames. `parted`: literals of one frame are texts of their own (title and address of a citation).
+    Lane { label: &'static str, name: u32, indices: Indices, parted: bool },
     /// A literal of its own: a leaf of tool arguments, a number, a key.
     Single,
     /// A literal that repeats what was told before.
@@ -108,14 +108,22 @@ impl Channel {
         }
     }
 
-    /// Appends a literal's text. In runs, literals are separated by a line feed that stands in no literal, so that the end of one
+    /// Appends a literal's text. In runs, and within one frame of a parted lane, literals are separated by a line feed that stands in no literal, so that the end of one
     /// and the start of the next do not become a word.
     pub(super) fn append(&mut self, doc: &[u8], range: WireRange, escaped: bool, form: Form, frame: u64, slot: usize) {
-        if matches!(self.key, Key::Run(_)) && !self.pieces.is_empty() {
+        let raw = doc.get(range.range()).unwrap_or_default();
+        let separate = match self.key {
+            Key::Run(_) => !self.pieces.is_empty(),
+            Key::Lane { parted: true, .. } => {
+                let beside = self.pieces.last().filter(|piece| piece.frame == frame && !piece.text.is_empty());
+                beside.is_some() && !raw.is_empty()
+            }
+            Key::Lane { .. } | Key::Single | Key::Copy { .. } => false,
+        };
+        if separate {
             self.text.push('\n');
         }
         let start = self.text.len();
-        let raw = doc.get(range.range()).unwrap_or_default();
         let mut map = EscapeMap::new();
         if escaped || form != Form::String {
             unescape_mapped(raw, &mut self.text, &mut map);
@@ -129,7 +137,8 @@ impl Channel {
     pub(super) fn value(&self, span: TextSpan) -> Cow<'_, str> {
         let whole = self.text.get(span.range()).unwrap_or_default();
         let within = |piece: &&Piece| piece.text.start <= span.start && span.end <= piece.text.end;
-        if !matches!(self.key, Key::Run(_)) || self.piece_at(span.start).as_ref().is_some_and(within) {
+        let separates = matches!(self.key, Key::Run(_) | Key::Lane { parted: true, .. });
+        if !separates || self.piece_at(span.start).as_ref().is_some_and(within) {
             return Cow::Borrowed(whole);
         }
         let first = self.pieces.partition_point(|p| p.text.end <= span.start);
@@ -202,7 +211,7 @@ impl Piece {
                 bytes.push(b'"');
                 WireEdit { range: self.range, bytes }
             }
-            Form::String | Form::Key => {
+            Form::String | Form::Key | Form::True => {
                 escape_into(replacement, &mut bytes);
                 let raw = self.map.to_raw_range(local);
                 let range = WireRange::new(self.range.start + raw.start, self.range.start + raw.end);

@@ -8,8 +8,8 @@ use crate::dialect::withdraw::can_withdraw;
 use crate::identity::Principal;
 use crate::inspect::questions::{Judge, Question};
 use crate::inspect::told::Told;
-use crate::inspect::{FindingNote, Memory, Onlooker, Refusal, RefusalCode, Report};
-use crate::policy::{Action, Authoriser, Guardrails, Reason, Verdict};
+use crate::inspect::{FindingNote, Memory, Onlooker, Refusal, RefusalCode, Report, StateNote};
+use crate::policy::{Action, Authoriser, Guardrails, Reason, StateGate, StateVerdict, Verdict};
 use crate::redact::{TenantKey, Vault, mask_text, replacement};
 use crate::text::{Part, Phase, WireRange};
 use crate::tools::Toolbox;
@@ -27,6 +27,8 @@ pub struct Guards {
     pub memory: Arc<Memory>,
     /// Who may call which tool with what.
     pub tools: Arc<Authoriser>,
+    /// What the provider may keep, fetch or run out of our sight.
+    pub state: StateGate,
     /// Who calls; `None`: nobody whom a policy could permit anything.
     pub caller: Option<Arc<Principal>>,
     /// Who judges texts beside the rules; `None`: there is no classifier.
@@ -196,6 +198,33 @@ impl Context {
             return Err(self.block(&strongest.rule.kind, &strongest.rule.id, &judgement.guardrail, path));
         }
         Ok(())
+    }
+
+    /// Asks whether the request may use what the provider keeps, fetches or runs, and notes it.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(super) fn use_state(&mut self, name: &str, path: &Arc<str>) -> Result<(), Refusal> {
+        let verdict = self.guards.state.judge(name);
+        let decision = match verdict {
+            StateVerdict::Allowed => "allowed",
+            StateVerdict::Observed => "observed",
+            StateVerdict::Denied => "refused",
+        };
+        self.report.state.push(StateNote { name: name.to_owned(), decision });
+        if verdict != StateVerdict::Denied {
+            return Ok(());
+        }
+        let rule: Arc<str> = Arc::from(format!("state.{name}"));
+        let reason = Reason {
+            kind: Arc::from("state"),
+            rule: Arc::clone(&rule),
+            guardrail: Arc::from("state"),
+            path: Arc::clone(path),
+        };
+        self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Block(reason));
+        let detail = format!("[[state.allow]] uses = [\"{name}\"] would let it");
+        Err(Refusal { path: Arc::clone(path), rule, ..Refusal::new(RefusalCode::StateForbidden, detail) })
     }
 
     fn block(&mut self, kind: &str, rule: &str, guardrail: &Arc<str>, path: &Arc<str>) -> Refusal {

@@ -47,6 +47,10 @@ pub enum RefusalCode {
     ModelForbidden,
     /// A tool whose definition cannot be used or is not the one that was approved.
     ToolDefinition,
+    /// A value that stands for text and cannot be read.
+    Unreadable,
+    /// A use of what the provider keeps, fetches or runs that the configuration does not allow.
+    StateForbidden,
     /// No table knows this endpoint and configuration denies unknown ones.
     UnknownEndpoint,
     /// `/u/NAME` names no upstream, or none serves this dialect.
@@ -177,6 +181,15 @@ impl RefusalCode {
                 403,
                 false,
                 "A tool's definition cannot be used, or is not the one that was approved.",
+            ),
+            Self::Unreadable => {
+                ("sidewall_unreadable", 400, false, "The request holds text in a form that cannot be inspected.")
+            }
+            Self::StateForbidden => (
+                "sidewall_state_forbidden",
+                403,
+                false,
+                "The request uses what the provider keeps, fetches or runs by itself; this deployment cannot inspect that, and does not allow it.",
             ),
             Self::UnknownEndpoint => (
                 "sidewall_unknown_endpoint",

@@ -18,6 +18,8 @@ pub struct Report {
     pub findings: Vec<FindingNote>,
     /// Tool calls seen.
     pub tool_calls: Vec<ToolCallNote>,
+    /// What it uses of the provider's state.
+    pub state: Vec<StateNote>,
     /// The text after redaction, per channel.
     pub texts: Vec<FilteredText>,
     /// What was read and what was not.
@@ -76,6 +78,15 @@ pub struct ToolCallNote {
     /// The other principal: who approved the call, or, in an approver's own record, whose call it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counterpart: Option<Arc<str>>,
+}
+
+/// A use of what the provider keeps, fetches or runs out of our sight.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StateNote {
+    /// `previous_response`, `hosted_tool.web_search` …
+    pub name: String,
+    /// `allowed`, `observed` (would be refused), `refused`.
+    pub decision: &'static str,
 }
 
 /// Redacted text of one channel.

@@ -1,5 +1,7 @@
 //! The inspection of a request's body: one frame.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::detect::classifier::pool::{Answers, Asked};
@@ -87,6 +89,9 @@ pub fn begin_request(
 }
 
 fn inspect(context: &mut Context, endpoint: &'static Endpoint, body: Bytes) -> Result<Cleared<Bytes>, Refusal> {
+    if let Some(used) = endpoint.state {
+        context.use_state(used.name(), &Arc::from(""))?;
+    }
     if body.is_empty() {
         return Ok(Cleared::new(body));
     }

@@ -14,6 +14,7 @@ use crate::redact::Vault;
 use crate::text::Phase;
 use crate::tools::Toolbox;
 use crate::wire::frame::{Frame, Framer, WholeFramer};
+use crate::wire::pieces::PieceFramer;
 use crate::wire::sse::SseFramer;
 use crate::wire::tree;
 
@@ -30,6 +31,10 @@ pub enum Framing {
     Whole,
     /// Server-sent events.
     Sse,
+    /// One JSON document a line.
+    Lines,
+    /// One JSON array, element by element.
+    Elements,
 }
 
 /// Inspects a response, chunk by chunk as it arrives. CPU-bound; no I/O.
@@ -53,6 +58,8 @@ impl ResponseInspector {
         let (framer, table): (Box<dyn Framer + Send>, Table) = match framing {
             Framing::Whole => (Box::new(WholeFramer::new(MAX_RESPONSE_BYTES)), endpoint.response()),
             Framing::Sse => (Box::new(SseFramer::new(MAX_EVENT_BYTES)), endpoint.stream()),
+            Framing::Lines => (Box::new(PieceFramer::lines(MAX_EVENT_BYTES)), endpoint.stream()),
+            Framing::Elements => (Box::new(PieceFramer::elements(MAX_EVENT_BYTES)), endpoint.stream()),
         };
         let mut context = Context::new(guards, Phase::Response, endpoint, vault, toolbox);
         context.told = table.trie.has_copies().then(Told::default);

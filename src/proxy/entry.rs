@@ -51,7 +51,9 @@ pub fn line(parts: &Parts) -> Result<Carries, Refusal> {
     }
     if headers.contains_key(UPGRADE) || tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
     {
-        return Err(bad("protocol upgrades are not accepted"));
+        return Err(bad(
+            "protocol upgrades (websockets of realtime APIs) are not accepted: what they carry cannot be inspected",
+        ));
     }
     if headers.contains_key(TRAILER) {
         return Err(bad("trailers are not accepted"));

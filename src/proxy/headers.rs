@@ -22,6 +22,11 @@ pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
+/// Names of JSON Lines: <https://jsonlines.org>, <https://github.com/ndjson/ndjson-spec>, and as batches' results come.
+const LINES: [&str; 4] =
+    ["application/x-ndjson", "application/jsonl", "application/x-jsonl", "application/x-jsonlines"];
+const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+
 /// LIMIT: 256 bytes for a forwarded header: ten times what the listed ones need, too short to carry a text.
 const MAX_VALUE: usize = 256;
 
@@ -119,6 +124,8 @@ pub fn framing(status: StatusCode, headers: &HeaderMap, has_body: bool) -> Resul
         Ok(Some(Framing::Whole))
     } else if essence.eq_ignore_ascii_case("text/event-stream") {
         Ok(Some(Framing::Sse))
+    } else if LINES.iter().any(|name| essence.eq_ignore_ascii_case(name)) {
+        Ok(Some(Framing::Lines))
     } else {
         Err(Refusal::new(code, format!("status {}, neither JSON nor an event stream", status.as_u16())))
     }
@@ -134,7 +141,10 @@ pub fn downstream(from: &HeaderMap, table: &HeaderTable, framing: Option<Framing
         }
     }
     match framing {
-        Some(Framing::Whole) => {
+        Some(Framing::Lines) => {
+            to.insert(CONTENT_TYPE, NDJSON);
+        }
+        Some(Framing::Whole | Framing::Elements) => {
             to.insert(CONTENT_TYPE, JSON);
         }
         Some(Framing::Sse) => {
@@ -231,6 +241,7 @@ mod tests {
             (200, vec![("content-type", "application/json")], true, Ok(Some(Framing::Whole))),
             (429, vec![("content-type", "application/json; charset=utf-8")], true, Ok(Some(Framing::Whole))),
             (200, vec![("content-type", "text/event-stream")], true, Ok(Some(Framing::Sse))),
+            (200, vec![("content-type", "application/x-ndjson")], true, Ok(Some(Framing::Lines))),
             (200, vec![("content-type", "text/event-stream;charset=utf-8")], true, Ok(Some(Framing::Sse))),
             (204, vec![], false, Ok(None)),
             (200, vec![], true, Err(UpstreamGarbage)),

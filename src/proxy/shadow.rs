@@ -198,7 +198,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::policy::{Authoriser, Check, GuardrailSet, Profile, ToolSettings};
+    use crate::policy::{Authoriser, Check, GuardrailSet, Profile, StateGate, ToolSettings};
     use crate::redact::TenantKey;
     use crate::text::Phase;
 
@@ -218,6 +218,7 @@ mod tests {
             key: TenantKey::new([7; 32]),
             memory: Arc::default(),
             tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Off, ..ToolSettings::default() })),
+            state: StateGate::observing(),
             caller: None,
             judge: None,
             onlooker: None,

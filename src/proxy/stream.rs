@@ -15,8 +15,8 @@ use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
 
-use crate::dialect::render_error_event;
-use crate::inspect::{Refusal, RefusalCode, Report, ResponseInspector};
+use crate::dialect::{Separator, render_error_event};
+use crate::inspect::{Framing, Refusal, RefusalCode, Report, ResponseInspector};
 use crate::proxy::cpu::{aside, guarded};
 use crate::proxy::exchange::Exchange;
 use crate::proxy::idle::Idle;
@@ -34,6 +34,9 @@ pub struct GuardedStream {
     exchange: Exchange,
     idle: Idle,
     ends: &'static [&'static str],
+    framing: Framing,
+    /// True once a piece has left.
+    begun: bool,
 }
 
 enum State {
@@ -48,10 +51,16 @@ enum State {
 impl GuardedStream {
     /// A stream whose exchange has been admitted. `idle`: the longest silence of the upstream.
     #[must_use]
-    pub fn new(upstream: Incoming, inspector: ResponseInspector, exchange: Exchange, idle: Duration) -> Self {
+    pub fn new(
+        upstream: Incoming,
+        inspector: ResponseInspector,
+        exchange: Exchange,
+        idle: Duration,
+        framing: Framing,
+    ) -> Self {
         let state = State::Flowing { upstream, last: None };
         let ends = exchange.facts().endpoint.dialect.stream_ends;
-        Self { state, inspector, exchange, idle: Idle::new(idle), ends }
+        Self { state, inspector, exchange, idle: Idle::new(idle), ends, framing, begun: false }
     }
 
     /// True if nothing more comes.
@@ -88,6 +97,7 @@ impl GuardedStream {
     fn poll_flowing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let State::Flowing { upstream, last } = &mut self.state else { return Poll::Ready(None) };
         if let Some(piece) = pull(&mut self.inspector) {
+            self.begun = true;
             let ends = contains(&piece, self.ends).then(|| (piece.clone(), Idle::new(END_WAIT)));
             let out = match (last.take(), ends) {
                 (None, None) => Some(piece),
@@ -163,6 +173,7 @@ impl GuardedStream {
         while let Some(piece) = self.inspector.pull() {
             tail.push_back(piece.into_inner());
         }
+        self.begun |= !tail.is_empty();
         tail.push_back(self.error_event(refusal));
         let report = self.report();
         self.settle(|exchange| exchange.refuse(refusal, report), tail);
@@ -188,9 +199,18 @@ impl GuardedStream {
         }
     }
 
+    fn separator(&self) -> Separator {
+        match self.framing {
+            Framing::Sse | Framing::Whole => Separator::Event,
+            Framing::Lines => Separator::Line,
+            Framing::Elements if self.begun => Separator::Element,
+            Framing::Elements => Separator::FirstElement,
+        }
+    }
+
     fn error_event(&self, refusal: &Refusal) -> Bytes {
         let facts = self.exchange.facts();
-        render_error_event(facts.endpoint.dialect, refusal, facts.id.as_str())
+        render_error_event(facts.endpoint.dialect, refusal, facts.id.as_str(), self.separator())
     }
 }
 

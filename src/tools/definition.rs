@@ -60,8 +60,14 @@ impl Definition {
         // The scanner has read these bytes as part of the request, so no key is there twice.
         let element: Value = serde_json::from_slice(element).ok()?;
         let kind = element.get("type").and_then(Value::as_str);
-        let mut fitting = shapes.iter().filter(|shape| shape.kind.is_empty() || Some(shape.kind) == kind);
-        let (shape, name) = fitting.find_map(|s| Some((s, element.pointer(s.name)?.as_str()?)))?;
+        let mut fitting =
+            shapes.iter().filter(|shape| shape.kind.is_empty() || Some(shape.kind) == kind).filter_map(|shape| {
+                let name = element.pointer(shape.name)?.as_str()?;
+                Some((shape, name, shape.schema.is_some_and(|pointer| element.pointer(pointer).is_some())))
+            });
+        // Of two places for a schema, that in which one stands.
+        let first = fitting.next()?;
+        let (shape, name, _) = if first.2 { first } else { fitting.find(|(.., there)| *there).unwrap_or(first) };
         let text = |pointer: &str| element.pointer(pointer).and_then(Value::as_str);
         let schema = shape.schema.and_then(|pointer| element.pointer(pointer)).filter(|s| !s.is_null()).cloned();
         Some(Self {
@@ -147,5 +153,18 @@ mod tests {
         assert!(read(r#"{"name":"a","hint":"x"}"#).unwrap().extra);
         assert!(read(r#"{"name":"a","type":"x"}"#).unwrap().free_text);
         assert!(read(r#"{"type":"server"}"#).is_none());
+        let shape = |schema| ToolShape {
+            kind: "",
+            name: "/name",
+            description: "/description",
+            schema: Some(schema),
+            free_text: false,
+            silent: &[],
+        };
+        for place in ["camelCase", "snake_case"] {
+            let element = format!("{{\"name\":\"a\",\"{place}\":{{\"type\":\"object\"}}}}");
+            let tool = Definition::read(element.as_bytes(), &[shape("/camelCase"), shape("/snake_case")]).unwrap();
+            assert!(tool.schema.is_some() && !tool.extra, "{place}");
+        }
     }
 }

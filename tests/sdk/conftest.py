@@ -34,7 +34,8 @@ def sidecar(folder, session_provider):
     sidecar = sidewall.Sidecar(
         folder,
         [
-            ("openai", ["openai", "generic"], session_provider.url, ""),
+            ("openai", ["openai", "azure", "generic"], session_provider.url, ""),
+            ("others", ["gemini", "ollama"], session_provider.url, ""),
             ("anthropic", ["anthropic"], session_provider.url, ""),
         ],
     ).start()

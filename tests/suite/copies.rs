@@ -95,3 +95,18 @@ fn a_text_that_is_told_again_is_found_once_and_edited_everywhere() {
         assert_eq!(shown.matches("[PAN]").count(), if findings == 1 { 5 } else { 9 }, "{shown}");
     }
 }
+
+/// Fields beside one another are texts of their own: the end of one and the start of the next do not make a word.
+#[test]
+fn fields_of_one_citation_are_not_one_text() {
+    let (speaker, guards) = (responses(), guards(Profile::Balanced));
+    let citation = json!({"type": "url_citation", "title": "AKIAIOSFODNN7EXAMPLE", "url": "AKIAIOSFODNN7EXAMPLE", "start_index": 0, "end_index": 1});
+    let part = json!({"type": "output_text", "text": "x", "annotations": [citation]});
+    let item = json!({"type": "message", "role": "assistant", "content": [part]});
+    let body = json!({"id": "r", "object": "response", "output": [item]}).to_string();
+    let vault = vault_of(&guards, speaker.endpoint(), &speaker.asks("hello"));
+    let carried = (vault, sidewall::tools::Toolbox::default());
+    let (out, report) = respond_with(&guards, speaker.endpoint(), Framing::Whole, carried, &[body.as_bytes()]);
+    assert_eq!((out.refusal, report.findings.len()), (None, 2));
+    assert!(!String::from_utf8(out.bytes).unwrap().contains("AKIA"));
+}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sidewall::detect::Ruleset;
 use sidewall::dialect::{Endpoint, route};
 use sidewall::inspect::{Framing, Guards, InspectedRequest, Refusal, Report, ResponseInspector, inspect_request};
-use sidewall::policy::{Authoriser, Check, Guardrails, Profile, ToolSettings};
+use sidewall::policy::{Authoriser, Check, Guardrails, Profile, StateGate, ToolSettings};
 use sidewall::redact::{TenantKey, Vault};
 use sidewall::tools::Toolbox;
 
@@ -21,6 +21,7 @@ pub(crate) fn guards(profile: Profile) -> Guards {
         guardrails: Arc::new(Guardrails::of_profile(profile)),
         // What is done about tool calls has tests of its own.
         tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Off, ..ToolSettings::default() })),
+        state: StateGate::observing(),
         caller: None,
         key: TenantKey::new(*b"a fixed key for golden transcript"[..32].first_chunk().expect("32 bytes")),
         memory: Arc::default(),

@@ -1,8 +1,8 @@
 //! Golden transcripts: real shapes of both dialects, on disk, run at every single cut.
 //!
 //! A folder of `tests/transcripts` holds `endpoint` (method, path and profile), `request.json` (what the caller sends), `sent.json` (what the
-//! provider must see) or `refused.txt` (code, field, rule), and, if there is an answer, `answer.json` or `answer.sse` (what the provider says) with
-//! `got.json` or `got.sse` (what the caller must get). `SIDEWALL_BLESS=1` writes the expected files anew: read the difference before committing it.
+//! provider must see) or `refused.txt` (code, field, rule), and, if there is an answer, `answer.json`, `.sse`, `.jsonl` or `.array` (what the provider says) with
+//! `got` of the same kind (what the caller must get). `SIDEWALL_BLESS=1` writes the expected files anew: read the difference before committing it.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,11 @@ use sidewall::inspect::Framing;
 use sidewall::policy::Profile;
 
 use crate::engine::{Outcome, guards, request, respond};
+
+/// LIMIT: a longer answer, bytes, is not cut everywhere: each cut inspects all of it.
+const CUT_EVERYWHERE: usize = 3_000;
+/// Its cuts.
+const MAX_CUTS: usize = 400;
 
 fn transcripts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
@@ -66,9 +71,12 @@ fn every_transcript_at_every_cut() {
         };
         assert!(!folder.join("refused.txt").exists(), "{name}: should have been refused");
         expect(&folder.join("sent.json"), inspected.body.get());
-        for (file, got, framing) in
-            [("answer.json", "got.json", Framing::Whole), ("answer.sse", "got.sse", Framing::Sse)]
-        {
+        for (file, got, framing) in [
+            ("answer.json", "got.json", Framing::Whole),
+            ("answer.sse", "got.sse", Framing::Sse),
+            ("answer.jsonl", "got.jsonl", Framing::Lines),
+            ("answer.array", "got.array", Framing::Elements),
+        ] {
             let Ok(answer) = std::fs::read(folder.join(file)) else { continue };
             let run = |chunks: &[&[u8]]| -> Outcome {
                 let vault = request(&guards, endpoint, &body).expect("as before").vault;
@@ -82,7 +90,9 @@ fn every_transcript_at_every_cut() {
                 );
             }
             expect(&folder.join(got), &told);
-            for cut in 0..=answer.len() {
+            // Of a long answer every n-th cut, n odd so that lines are met everywhere.
+            let step = if answer.len() <= CUT_EVERYWHERE { 1 } else { (answer.len() / MAX_CUTS) | 1 };
+            for cut in (0..=answer.len()).step_by(step) {
                 let (a, b) = answer.split_at(cut);
                 assert_eq!(run(&[a, b]), whole, "{name}: {file} cut at {cut}");
                 cuts += 1;

@@ -76,6 +76,8 @@ mod rules_tuning;
 #[cfg(test)]
 mod speakers;
 #[cfg(test)]
+mod state_gate;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tools_approvals;
@@ -91,6 +93,8 @@ mod tools_policy;
 mod tools_reload;
 #[cfg(test)]
 mod tools_schema_suite;
+#[cfg(test)]
+mod tools_speakers;
 #[cfg(test)]
 mod tuning_walkthrough;
 #[cfg(test)]

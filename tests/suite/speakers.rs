@@ -176,7 +176,94 @@ pub(crate) static SPEAKERS: &[Speaker] = &[
             places.iter().filter_map(|place| event.pointer(place)).chain(part).filter_map(Value::as_str).collect()
         },
     },
+    Speaker {
+        name: "ollama",
+        path: "/api/chat",
+        framing: Framing::Lines,
+        request: |text, tools| {
+            let tool = |(name, schema): &(&str, Value)| json!({"type": "function", "function": {"name": name, "parameters": schema}});
+            let mut request = json!({"model": "m", "messages": [{"role": "user", "content": text}]});
+            with_tools(&mut request, tools.iter().map(tool).collect())
+        },
+        asked: "/messages/0/content",
+        body: |text, calls| ollama(text, calls, true),
+        stream: |deltas, calls| {
+            let mut lines: Vec<String> = deltas.iter().map(|delta| ollama(delta, &[], false)).collect();
+            lines.extend(calls.iter().map(|call| ollama("", std::slice::from_ref(call), false)));
+            lines.push(ollama("", &[], true));
+            lines.join("\n") + "\n"
+        },
+        said: "/message/content",
+        adds: |line| line.pointer("/message/content")?.as_str(),
+        repeats: |_| Vec::new(),
+    },
+    Speaker {
+        name: "gemini",
+        path: "/v1beta/models/m:streamGenerateContent",
+        framing: Framing::Elements,
+        request: |text, tools| {
+            let tool = |(name, schema): &(&str, Value)| json!({"name": name, "parametersJsonSchema": schema});
+            let mut request = json!({"model": "m", "contents": [{"role": "user", "parts": [{"text": text}]}]});
+            if !tools.is_empty() {
+                request["tools"] = json!([{"functionDeclarations": tools.iter().map(tool).collect::<Vec<_>>()}]);
+            }
+            request
+        },
+        asked: "/contents/0/parts/0/text",
+        body: |text, calls| gemini(text, calls, true),
+        stream: |deltas, calls| {
+            let mut pieces: Vec<String> = deltas.iter().map(|delta| gemini(delta, &[], false)).collect();
+            pieces.push(gemini("", calls, true));
+            format!("[{}\n]\n", pieces.join(",\r\n"))
+        },
+        said: "/candidates/0/content/parts/0/text",
+        adds: |piece| piece.pointer("/candidates/0/content/parts/0/text")?.as_str(),
+        repeats: |_| Vec::new(),
+    },
+    Speaker {
+        name: "completions",
+        path: "/v1/completions",
+        framing: Framing::Sse,
+        request: |text, _| json!({"model": "m", "prompt": text}),
+        asked: "/prompt",
+        body: |text, _| {
+            json!({"id": "c", "choices": [{"index": 0, "text": text, "finish_reason": "stop"}]}).to_string()
+        },
+        stream: |deltas, _| {
+            let piece = |text: &str, finish: Value| json!({"id": "c", "choices": [{"index": 0, "text": text, "finish_reason": finish}]});
+            let mut events: Vec<Value> = deltas.iter().map(|delta| piece(delta, Value::Null)).collect();
+            events.push(piece("", "stop".into()));
+            format!("{}data: [DONE]\n\n", lines(&events, false))
+        },
+        said: "/choices/0/text",
+        adds: |event| event.pointer("/choices/0/text")?.as_str(),
+        repeats: |_| Vec::new(),
+    },
 ];
+
+/// Arguments stand in the document as they were written.
+fn ollama(text: &str, calls: &[Call<'_>], done: bool) -> String {
+    let call = |(name, arguments): &Call<'_>| {
+        format!("{{\"function\":{{\"name\":{},\"arguments\":{arguments}}}}}", Value::from(*name))
+    };
+    let calls: Vec<String> = calls.iter().map(call).collect();
+    let calls = if calls.is_empty() { String::new() } else { format!(",\"tool_calls\":[{}]", calls.join(",")) };
+    let end = if done { ",\"done_reason\":\"stop\"" } else { "" };
+    let text = Value::from(text);
+    format!("{{\"model\":\"m\",\"message\":{{\"role\":\"assistant\",\"content\":{text}{calls}}},\"done\":{done}{end}}}")
+}
+
+fn gemini(text: &str, calls: &[Call<'_>], done: bool) -> String {
+    let call = |(name, arguments): &Call<'_>| {
+        format!(",{{\"functionCall\":{{\"name\":{},\"args\":{arguments}}}}}", Value::from(*name))
+    };
+    let calls: String = calls.iter().map(call).collect();
+    let end = if done { ",\"finishReason\":\"STOP\"" } else { "" };
+    let text = Value::from(text);
+    format!(
+        "{{\"candidates\":[{{\"content\":{{\"role\":\"model\",\"parts\":[{{\"text\":{text}}}{calls}]}},\"index\":0{end}}}]}}"
+    )
+}
 
 fn with_tools(request: &mut Value, tools: Vec<Value>) -> Value {
     if !tools.is_empty() {
@@ -232,9 +319,16 @@ impl Speaker {
     /// What a stream says; every repetition of it must agree.
     pub(crate) fn said_in_stream(&self, bytes: &[u8]) -> String {
         let text = std::str::from_utf8(bytes).expect("UTF-8");
-        let documents = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
-        let events: Vec<Value> =
-            documents.map(|data| serde_json::from_str(data).expect("each document is JSON")).collect();
+        let events: Vec<Value> = match self.framing {
+            Framing::Elements | Framing::Whole => serde_json::from_str(text).expect("an array"),
+            Framing::Lines => text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect(),
+            Framing::Sse => text
+                .lines()
+                .filter_map(|line| line.strip_prefix("data: "))
+                .filter(|data| *data != "[DONE]")
+                .map(|data| serde_json::from_str(data).expect("each document is JSON"))
+                .collect(),
+        };
         let said: String = events.iter().filter_map(|event| (self.adds)(event)).collect();
         for again in events.iter().flat_map(|event| (self.repeats)(event)) {
             assert_eq!(again, said, "{}: a repetition says something else", self.name);

@@ -8,7 +8,6 @@ use sidewall::inspect::{Framing, Guards, Refusal, RefusalCode, Report};
 use sidewall::policy::{Authoriser, Check, Profile, ToolSettings};
 
 use crate::engine::{self, Outcome, chat, messages};
-use crate::speakers::SPEAKERS;
 
 /// Guards that enforce what requests declare.
 pub(crate) fn enforcing() -> Guards {
@@ -30,16 +29,9 @@ pub(crate) struct Speech {
     pub(crate) stream: fn(&str, &[Call<'_>]) -> String,
 }
 
-pub(crate) const SPEECHES: [Speech; 3] = [
+pub(crate) const SPEECHES: [Speech; 2] = [
     Speech { endpoint: chat, request: chat_request, body: chat_body, stream: chat_stream },
     Speech { endpoint: messages, request: messages_request, body: messages_body, stream: messages_stream },
-    // Its calls are told four times, three of them whole.
-    Speech {
-        endpoint: || SPEAKERS[2].endpoint(),
-        request: |tools| (SPEAKERS[2].request)("go", tools),
-        body: |text, calls| (SPEAKERS[2].body)(text, calls),
-        stream: |text, calls| (SPEAKERS[2].stream)(&[text], calls),
-    },
 ];
 
 fn chat_request(tools: &[(&str, Value)]) -> Value {
@@ -184,7 +176,7 @@ fn malformed() -> Vec<(Call<'static>, RefusalCode, &'static str)> {
 fn frames_of(framing: Framing, speech: &Speech, text: &str, calls: &[Call<'_>]) -> String {
     match framing {
         Framing::Whole => (speech.body)(text, calls),
-        Framing::Sse => (speech.stream)(text, calls),
+        Framing::Sse | Framing::Lines | Framing::Elements => (speech.stream)(text, calls),
     }
 }
 

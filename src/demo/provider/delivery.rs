@@ -22,6 +22,17 @@ pub(super) struct Event {
     pub data: String,
 }
 
+/// What a stream is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writing {
+    /// Server-sent events.
+    Events,
+    /// One document a line.
+    Lines,
+    /// One array.
+    Array,
+}
+
 /// A body as the script wants it.
 #[derive(Debug)]
 pub(super) struct ScriptedBody {
@@ -51,8 +62,13 @@ impl ScriptedBody {
     }
 
     /// A stream of events, delivered by `script`.
-    pub(super) fn stream(events: Vec<Event>, script: &Script, memory: Arc<Memory>) -> Self {
-        Self::new(cut(encode(events, script), script), script, Some(memory))
+    pub(super) fn stream(events: Vec<Event>, writing: Writing, script: &Script, memory: Arc<Memory>) -> Self {
+        let pieces = match writing {
+            Writing::Events => encode(events, script),
+            Writing::Lines => events.into_iter().map(|event| Bytes::from(event.data + "\n")).collect(),
+            Writing::Array => array(events),
+        };
+        Self::new(cut(pieces, script), script, Some(memory))
     }
 
     fn new(pieces: VecDeque<Bytes>, script: &Script, memory: Option<Arc<Memory>>) -> Self {
@@ -117,6 +133,16 @@ impl Drop for ScriptedBody {
             memory.delivered(self.pieces.is_empty());
         }
     }
+}
+
+/// Writes documents as one array.
+fn array(events: Vec<Event>) -> Vec<Bytes> {
+    let mut pieces = vec![Bytes::from_static(b"[")];
+    for (at, event) in events.into_iter().enumerate() {
+        pieces.push(Bytes::from(if at == 0 { event.data } else { format!(",\r\n{}", event.data) }));
+    }
+    pieces.push(Bytes::from_static(b"]"));
+    pieces
 }
 
 /// Writes events as lines, by the HTML Living Standard, section 9.2.6.

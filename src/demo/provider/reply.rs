@@ -13,59 +13,115 @@ use hyper::{Request, Response};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Prompt, answer, id};
-use super::delivery::{Event, ScriptedBody};
+use super::delivery::{Event, ScriptedBody, Writing};
 use super::memory::Memory;
 use super::scenario::{Scenario, Script, Scripts, take_directive};
-use super::{Dropped, anthropic, openai, responses};
+use super::{Dropped, anthropic, gemini, ollama, openai, responses, small};
 use crate::demo::parse;
+
+/// An answer that the model does not speak.
+type Other = fn(&Prompt, &Answer) -> Value;
 
 /// A wire format: everything that differs between the APIs.
 struct Format {
-    /// Paths of calls that the model answers.
+    /// How paths of calls end that the model answers; those of `streams` alone are answered in pieces.
     paths: &'static [&'static str],
+    streams: &'static [&'static str],
     read: fn(&Value) -> Prompt,
     document: fn(&Prompt, &Answer, u64) -> Value,
     stream: fn(&Prompt, &Answer, &Script, u64) -> Vec<Event>,
-    /// Paths that count the tokens of such a call.
-    counts: &'static [&'static str],
+    writing: Writing,
+    /// Answers of other calls, by how their paths end.
+    others: &'static [(&'static str, Other)],
     models: fn() -> Value,
     error: fn(u16, &str, u64) -> Value,
     request_id: &'static str,
 }
 
 const OPENAI: Format = Format {
-    paths: &["/v1/chat/completions"],
+    paths: &["/chat/completions"],
+    streams: &[],
     read: openai::read,
     document: openai::document,
     stream: openai::stream,
-    counts: &[],
+    writing: Writing::Events,
+    others: &[],
     models: openai::models,
     error: |status, message, _| openai::error(openai::error_type(status), message, ""),
     request_id: "x-request-id",
 };
-
-const FORMATS: [Format; 2] = [
-    Format {
-        paths: &["/v1/responses"],
-        read: responses::read,
-        document: responses::document,
-        stream: responses::stream,
-        counts: &["/v1/responses/input_tokens"],
-        ..OPENAI
-    },
-    OPENAI,
-];
 
 const ANTHROPIC: Format = Format {
     paths: &["/v1/messages"],
     read: anthropic::read,
     document: anthropic::document,
     stream: anthropic::stream,
-    counts: &["/v1/messages/count_tokens"],
+    others: &[("/v1/messages/count_tokens", |_, answer| json!({"input_tokens": answer.input_tokens}))],
     models: anthropic::models,
     error: |status, message, seed| anthropic::error(anthropic::error_type(status), message, seed),
     request_id: "request-id",
+    ..OPENAI
 };
+
+const FORMATS: [Format; 6] = [
+    Format {
+        paths: &["/openai/responses", "/v1/responses"],
+        read: responses::read,
+        document: responses::document,
+        stream: responses::stream,
+        others: &[(
+            "/v1/responses/input_tokens",
+            |_, answer| json!({"object": "response.input_tokens", "input_tokens": answer.input_tokens}),
+        )],
+        ..OPENAI
+    },
+    Format {
+        paths: &["/api/chat", "/api/generate"],
+        read: ollama::read,
+        document: ollama::document,
+        stream: ollama::stream,
+        writing: Writing::Lines,
+        others: &[("/api/embed", |prompt, _| ollama::vectors(prompt))],
+        error: |_, message, _| ollama::error(message),
+        ..OPENAI
+    },
+    Format {
+        paths: &[":generateContent", ":streamGenerateContent"],
+        streams: &[":streamGenerateContent"],
+        read: gemini::read,
+        document: gemini::document,
+        stream: gemini::stream,
+        writing: Writing::Array,
+        others: &[
+            (":countTokens", |_, answer| json!({"totalTokens": answer.input_tokens})),
+            (":embedContent", |_, _| gemini::vectors()),
+            (":batchEmbedContents", |_, _| gemini::vectors()),
+            ("/v1beta/models", |_, _| gemini::models()),
+        ],
+        models: gemini::models,
+        error: |status, message, _| gemini::error(status, message),
+        request_id: "x-request-id",
+    },
+    OPENAI,
+    // Behind the chat, whose path ends in the same word.
+    Format {
+        paths: &["/completions"],
+        read: small::read,
+        document: small::completion,
+        stream: small::completion_stream,
+        ..OPENAI
+    },
+    Format {
+        paths: &[],
+        read: small::read,
+        others: &[
+            ("/embeddings", |prompt, _| small::vectors(prompt)),
+            ("/moderations", |_, _| small::moderation()),
+            ("/images/generations", |prompt, _| small::image(prompt)),
+        ],
+        ..OPENAI
+    },
+];
 
 /// The format of a request: by its path, or by the header that only one API's clients send.
 fn format(parts: &Parts) -> Format {
@@ -73,8 +129,17 @@ fn format(parts: &Parts) -> Format {
     if parts.headers.contains_key("anthropic-version") || path.starts_with("/v1/messages") {
         return ANTHROPIC;
     }
-    let speaks = |format: &Format| format.paths.contains(&path) || format.counts.contains(&path);
-    FORMATS.into_iter().find(speaks).unwrap_or(OPENAI)
+    FORMATS.into_iter().find(|format| format.answers(path) || format.other(path).is_some()).unwrap_or(OPENAI)
+}
+
+impl Format {
+    fn answers(&self, path: &str) -> bool {
+        self.paths.iter().any(|end| path.ends_with(end))
+    }
+
+    fn other(&self, path: &str) -> Option<Other> {
+        self.others.iter().find(|(end, _)| path.ends_with(end)).map(|(_, answer)| *answer)
+    }
 }
 
 /// Answers one request; an error closes the connection.
@@ -89,6 +154,11 @@ pub(super) async fn reply(memory: Arc<Memory>, request: Request<Incoming>) -> Re
     let text = String::from_utf8_lossy(&body);
     let request: Value = parse(&body).unwrap_or_default();
     let mut prompt = (format.read)(&request);
+    prompt.stream |= format.streams.iter().any(|end| parts.uri.path().ends_with(end));
+    let mut format = format;
+    if parts.uri.query().is_some_and(|query| query.contains("alt=sse")) {
+        format.writing = Writing::Events;
+    }
     let script = match direct(&mut prompt, memory.script(&text)) {
         Ok(script) => script,
         Err(problem) => return Ok(json_response(400, &(format.error)(400, &problem, seed))),
@@ -98,13 +168,14 @@ pub(super) async fn reply(memory: Arc<Memory>, request: Request<Incoming>) -> Re
         Some(response) => response,
         None => match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/v1/models") => json_response(200, &(format.models)()),
-            (&Method::POST, path) if format.paths.contains(&path) && request.is_object() => {
+            (_, path) if format.other(path).is_some() => {
+                let told = format.other(path).map(|other| other(&prompt, &answer(&prompt, &script)));
+                json_response(200, &told.unwrap_or_default())
+            }
+            (&Method::POST, path) if format.answers(path) && request.is_object() => {
                 speak(&prompt, &script, &format, memory, seed)
             }
-            (&Method::POST, path) if format.counts.contains(&path) => {
-                json_response(200, &json!({"input_tokens": answer(&prompt, &script).input_tokens}))
-            }
-            (&Method::POST, path) if format.paths.contains(&path) => {
+            (&Method::POST, path) if format.answers(path) => {
                 json_response(400, &(format.error)(400, "We could not parse the JSON body of your request.", seed))
             }
             // An endpoint without a table gives back what it got, so that a test sees what reached it.
@@ -139,7 +210,12 @@ fn speak(prompt: &Prompt, script: &Script, format: &Format, memory: Arc<Memory>,
                 }
             }
         }
-        event_stream(ScriptedBody::stream(events, script, memory))
+        let kind = match format.writing {
+            Writing::Events => "text/event-stream; charset=utf-8",
+            Writing::Lines => "application/x-ndjson",
+            Writing::Array => "application/json",
+        };
+        response(200, kind, ScriptedBody::stream(events, format.writing, script, memory))
     } else {
         let mut document = (format.document)(prompt, &answer, seed);
         if script.sorted {
@@ -180,6 +256,7 @@ async fn misbehave(
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             return Ok(Some(response));
         }
+        Scenario::Raw => (&script.tool, Bytes::from(script.arguments.clone())),
         Scenario::Garbage => (JSON, Bytes::from_static(b"{\"choices\": [{\"message\": }}} no JSON at all")),
         Scenario::DuplicateKeys => (JSON, Bytes::from_static(b"{\"id\":\"a\",\"choices\":[],\"choices\":[]}")),
         Scenario::WrongType => (JSON, Bytes::from_static(b"[{\"choices\":\"many\"},7,\"text\",null]")),
@@ -217,10 +294,6 @@ fn own_endpoint(memory: &Memory, parts: &Parts, body: &Bytes) -> Option<Response
         _ => return None,
     };
     Some(json_response(200, &value))
-}
-
-fn event_stream(body: ScriptedBody) -> Response<ScriptedBody> {
-    response(200, "text/event-stream; charset=utf-8", body)
 }
 
 fn json_response(status: u16, value: &Value) -> Response<ScriptedBody> {

@@ -54,6 +54,8 @@ pub enum Scenario {
     Gzip,
     /// A redirect to somewhere else.
     Redirect,
+    /// The text of `arguments` as it is, with the content type of `tool`.
+    Raw,
 }
 
 /// What to answer and how to deliver it.
@@ -62,9 +64,9 @@ pub enum Scenario {
 pub struct Script {
     /// What.
     pub scenario: Scenario,
-    /// The tool of `call`.
+    /// The tool of `call`; the content type of `raw`.
     pub tool: String,
-    /// The arguments of `call`, as they stand on the wire.
+    /// The arguments of `call`, as they stand on the wire; the body of `raw`.
     pub arguments: String,
     /// The status of `status`.
     pub status: u16,

@@ -2,7 +2,7 @@
 //! Source: the published API reference, <https://platform.openai.com/docs/api-reference/chat>.
 
 use crate::dialect::registry::Layout;
-use crate::dialect::table::{Class, Roles, Row, ToolShape, Who, row, text};
+use crate::dialect::table::{Class, Roles, Row, State, ToolShape, Who, row, text};
 use crate::text::Part;
 
 const ROLES: Roles = &[
@@ -47,7 +47,8 @@ static FUNCTIONS: [ToolShape; 1] = [ToolShape {
     silent: &[],
 }];
 
-static REQUEST: [Row; 59] = [
+static REQUEST: [Row; 60] = [
+    row("web_search_options", Class::State(State::HostedTool)),
     row("model", Class::Model),
     row("max_tokens", Class::TokenLimit),
     row("max_completion_tokens", Class::TokenLimit),
@@ -64,7 +65,7 @@ static REQUEST: [Row; 59] = [
     row("messages[].content[].input_audio.data", Class::Blob),
     row("messages[].content[].input_audio.format", Class::Token),
     row("messages[].content[].file.file_data", Class::Media),
-    row("messages[].content[].file.file_id", Class::Token),
+    row("messages[].content[].file.file_id", Class::State(State::File)),
     row("messages[].content[].file.filename", text(Part::Document, "filename")),
     row("messages[].refusal", text(Part::Refusal, "refusal")),
     row("messages[].reasoning_content", text(Part::Reasoning, "reasoning")),
@@ -78,9 +79,9 @@ static REQUEST: [Row; 59] = [
     row("messages[].tool_calls[].custom.input", text(Part::ToolArguments, "custom")),
     row("messages[].function_call.name", Class::ToolName),
     row("messages[].function_call.arguments", Class::Arguments("arguments")),
-    row("messages[].audio.id", Class::Token),
+    row("messages[].audio.id", Class::State(State::StoredResponse)),
     row("tools[]", Class::Tool(&TOOLS)),
-    row("tools[].type", Class::Type),
+    row("tools[].type", Class::Hosted(&["function", "custom"])),
     row("tools[].function.name", DEFINED),
     row("tools[].function.description", DEFINED),
     row("tools[].function.parameters.**", DEFINED),

@@ -5,7 +5,7 @@
 //! deltas are copies.
 
 use crate::dialect::registry::Layout;
-use crate::dialect::table::{Class, Roles, Row, ToolShape, Who, both, rooted, row, text, typed};
+use crate::dialect::table::{Class, Roles, Row, State, ToolShape, Who, both, rooted, row, text, typed};
 use crate::text::Part;
 
 const ROLES: Roles = &[
@@ -16,7 +16,7 @@ const ROLES: Roles = &[
     ("tool", Part::ToolResult),
 ];
 
-const SPOKEN: Class = Class::Text(Who::Role, "content");
+const SPOKEN: Class = Class::Text(Who::Role, "spoken");
 const USER: Class = text(Part::User, "input");
 const SYSTEM: Class = text(Part::System, "instructions");
 const ANSWER: Class = text(Part::Assistant, "content");
@@ -62,7 +62,7 @@ static TOOLS: [ToolShape; 2] = [
 
 /// A tool, declared or repeated.
 static TOOL: [Row; 17] = [
-    row("type", Class::Type),
+    row("type", Class::Hosted(&["function", "custom", "namespace", "programmatic_tool_calling"])),
     row("name", DEFINED),
     row("description", DEFINED),
     row("parameters.**", DEFINED),
@@ -71,11 +71,11 @@ static TOOL: [Row; 17] = [
     row("format.syntax", Class::Token),
     row("format.definition", DEFINED),
     row("allowed_callers[]", Class::Token),
-    row("vector_store_ids[]", Class::Token),
+    row("vector_store_ids[]", Class::State(State::File)),
     row("server_label", Class::Token),
     row("server_description", DEFINED),
     row("connector_id", Class::Token),
-    row("container", Class::Token),
+    row("container", Class::State(State::Container)),
     row("container.type", Class::Type),
     row("search_context_size", Class::Token),
     row("user_location.type", Class::Type),
@@ -98,7 +98,7 @@ static PART: [Row; 13] = [
     row("logprobs.**", Class::Token),
     row("image_url", Class::Media),
     row("detail", Class::Token),
-    row("file_id", Class::Token),
+    row("file_id", Class::State(State::File)),
     row("file_data", Class::Media),
     row("file_url", Class::Media),
     row("filename", DOCUMENT),
@@ -154,7 +154,8 @@ static ITEM: [Row; 36] = [
 ];
 
 /// An item that the caller sends.
-static INPUT_ITEM: [Row; 7] = [
+static INPUT_ITEM: [Row; 8] = [
+    typed("id", &["item_reference"], Class::State(State::StoredResponse)),
     row("", Class::Table(&ITEM)),
     row("content", SPOKEN),
     row("content[]", Class::Table(&PART)),
@@ -169,7 +170,7 @@ static OUTPUT_ITEM: [Row; 3] =
     [row("", Class::Table(&ITEM)), row("content[]", Class::Table(&OUTPUT_PART)), row("tools[]", Class::Table(&TOOL))];
 
 /// Settings that a request states and its response repeats.
-static SETTINGS: [Row; 34] = [
+static SETTINGS: [Row; 35] = [
     row("instructions", SYSTEM),
     row("instructions[]", Class::Table(&INPUT_ITEM)),
     row("tools[]", Class::Table(&TOOL)),
@@ -189,9 +190,10 @@ static SETTINGS: [Row; 34] = [
     row("reasoning.effort", Class::Token),
     row("reasoning.summary", Class::Token),
     row("reasoning.generate_summary", Class::Token),
-    row("previous_response_id", Class::Token),
-    row("conversation", Class::Token),
+    row("previous_response_id", Class::State(State::PreviousResponse)),
+    row("conversation", Class::State(State::Conversation)),
     row("conversation.id", Class::Token),
+    row("prompt", Class::State(State::StoredPrompt)),
     row("prompt.id", Class::Token),
     row("prompt.version", Class::Token),
     row("prompt.variables.*", USER),
@@ -206,7 +208,8 @@ static SETTINGS: [Row; 34] = [
     row("user", LABEL),
 ];
 
-static REQUEST: [Row; 10] = [
+static REQUEST: [Row; 11] = [
+    row("background", Class::State(State::Background)),
     row("model", Class::Model),
     row("max_output_tokens", Class::TokenLimit),
     row("input", USER),

@@ -15,7 +15,7 @@ impl Outline {
         let class = row.map(|r| r.class);
         let copy = row.is_some_and(|r| r.copy);
         let part = match class {
-            Some(Class::Text(who, _) | Class::Signed(who, _)) => match who {
+            Some(Class::Text(who, _) | Class::Joined(who, _) | Class::Signed(who, _)) => match who {
                 Who::Is(part) => part,
                 Who::Role => self.role(roles, doc, slot.object),
             },
@@ -93,6 +93,12 @@ impl Outline {
     #[must_use]
     pub fn path(&self, trie: &Trie, slot: &Slot) -> String {
         self.path_from(trie, slot.node, slot.object)
+    }
+
+    /// The path of the first number that stands for text, if there is one.
+    #[must_use]
+    pub fn token_ids(&self, trie: &Trie) -> Option<String> {
+        self.token_ids.map(|(node, object)| self.path_from(trie, node, object))
     }
 
     /// The path of `whole`, in the same way.

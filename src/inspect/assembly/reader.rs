@@ -1,12 +1,13 @@
 //! Puts one frame's slots into channels, by what the table says of each.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::calls::repeated_call;
 use super::{Assembly, MAX_ARGUMENT_BYTES, MAX_LANES};
 use crate::dialect::Table;
-use crate::dialect::table::Class;
-use crate::dialect::walk::{Form, Indices, Outline, Slot, Whole};
+use crate::dialect::table::{Class, State};
+use crate::dialect::walk::{Form, Indices, Outline, Resolved, Slot, Whole};
 use crate::inspect::calls::OpenCall;
 use crate::inspect::channel::{Channel, Key, Mode};
 use crate::inspect::context::Context;
@@ -58,6 +59,28 @@ impl Runs {
     }
 }
 
+/// The words for a tool that the provider runs: its type, if it is a plain word.
+fn hosted(raw: &[u8]) -> Cow<'static, str> {
+    /// The type of tools that are a server of tools.
+    const SERVER: &[u8] = b"mcp";
+    let plain = raw.len() <= MAX_WORD && raw.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    match std::str::from_utf8(raw) {
+        Ok(_) if raw == SERVER => Cow::Borrowed(State::McpServer.name()),
+        Ok(word) if plain => Cow::Owned(format!("{}.{word}", State::HostedTool.name())),
+        _ => Cow::Borrowed(State::HostedTool.name()),
+    }
+}
+
+/// LIMIT: bytes of a tool's type that are repeated in refusals and records.
+const MAX_WORD: usize = 40;
+
+fn listed(rows: &[&str], raw: &[u8]) -> bool {
+    rows.iter().any(|row| match row.strip_suffix('*') {
+        Some(prefix) => raw.starts_with(prefix.as_bytes()),
+        None => row.as_bytes() == raw,
+    })
+}
+
 impl Reader<'_> {
     pub(super) fn slot(&mut self, number: usize, slot: &Slot) -> Result<(), Refusal> {
         let resolved = self.outline.resolve(self.table.trie, self.table.roles, self.doc, slot);
@@ -67,13 +90,24 @@ impl Reader<'_> {
         let lane = |label| match request {
             true => None,
             false if copy => Some(Key::Copy { indices: resolved.indices }),
-            false => Some(Key::Lane { label, name: resolved.name, indices: resolved.indices }),
+            false => {
+                let parted = matches!(resolved.class, Some(Class::Text(..)));
+                Some(Key::Lane { label, name: resolved.name, indices: resolved.indices, parted })
+            }
         };
+        if request && self.assembly.nesting == 0 {
+            self.uses(&resolved, slot, raw)?;
+        }
+        if slot.form == Form::True {
+            return Ok(());
+        }
         if slot.form != Form::String
             && !matches!(resolved.class, Some(Class::UsageInput | Class::UsageOutput | Class::TokenLimit))
         {
             // Numbers of fields that a program fills (times, counters) are no text.
-            if slot.form == Form::Key || matches!(resolved.class, None | Some(Class::Text(..) | Class::Input)) {
+            if slot.form == Form::Key
+                || matches!(resolved.class, None | Some(Class::Text(..) | Class::Joined(..) | Class::Input))
+            {
                 return self.append(number, slot, Key::Single, resolved.part, Mode::Text);
             }
             return Ok(());
@@ -84,6 +118,14 @@ impl Reader<'_> {
                     self.call(resolved.indices, slot, copy)?;
                 }
                 self.append(number, slot, lane(label).unwrap_or(Key::Run(resolved.part)), resolved.part, Mode::Text)
+            }
+            Some(Class::Joined(_, label)) => {
+                let key = if request {
+                    None
+                } else {
+                    Some(Key::Lane { label, name: 0, indices: resolved.indices.outer(), parted: false })
+                };
+                self.append(number, slot, key.unwrap_or(Key::Run(resolved.part)), resolved.part, Mode::Text)
             }
             Some(Class::Signed(_, label)) => {
                 self.append(number, slot, lane(label).unwrap_or(Key::Single), resolved.part, Mode::Signed)
@@ -116,13 +158,19 @@ impl Reader<'_> {
                 | Class::Token
                 | Class::Model
                 | Class::ToolName
+                | Class::WholeCall
+                | Class::State(_)
+                | Class::Hosted(_)
                 | Class::Blob
                 | Class::Media),
             ) => {
                 if class == Class::Ends {
                     self.ends.push(resolved.indices);
                 }
-                if class == Class::ToolName
+                if class == Class::WholeCall {
+                    self.ends.push(resolved.indices);
+                }
+                if matches!(class, Class::ToolName | Class::WholeCall)
                     && let Some(call) = self.call(resolved.indices, slot, copy)?
                 {
                     call.append_name(raw, slot.escaped);
@@ -131,7 +179,8 @@ impl Reader<'_> {
                     self.context.model = Some(unescape(raw, slot.escaped).into_owned());
                 }
                 // What a caller wrote is inspected even where a program's identifier is expected.
-                let minted = !request || matches!(class, Class::Type | Class::Role | Class::Blob | Class::Media);
+                let minted = !request
+                    || matches!(class, Class::Type | Class::Hosted(_) | Class::Role | Class::Blob | Class::Media);
                 if !opaque::is(class, raw) {
                     return self.unlisted(number, slot);
                 }
@@ -150,10 +199,39 @@ impl Reader<'_> {
                 | Class::Index(_)
                 | Class::Tool(_)
                 | Class::TokenLimit
+                | Class::TokenIds
                 | Class::Table(_)
                 | Class::Copies(_),
             ) => self.unlisted(number, slot),
         }
+    }
+
+    /// Asks whether a value of a request may be used that the provider keeps, fetches or runs.
+    fn uses(&mut self, resolved: &Resolved, slot: &Slot, raw: &[u8]) -> Result<(), Refusal> {
+        let name = match resolved.class {
+            Some(Class::State(state)) if slot.form == Form::True || !raw.is_empty() => Cow::Borrowed(state.name()),
+            Some(Class::Hosted(own)) if slot.form == Form::String && !listed(own, raw) => hosted(raw),
+            Some(Class::Media) if slot.form == Form::String && !raw.is_empty() && !raw.starts_with(b"data:") => {
+                Cow::Borrowed(State::RemoteUrl.name())
+            }
+            _ => return Ok(()),
+        };
+        let path = Arc::from(self.outline.path(self.table.trie, slot));
+        self.context.use_state(&name, &path)
+    }
+
+    /// The same for whole objects.
+    pub(super) fn states(&mut self) -> Result<(), Refusal> {
+        if self.context.phase == Phase::Response || self.assembly.nesting > 0 {
+            return Ok(());
+        }
+        for whole in &self.outline.wholes {
+            if let Class::State(state) = whole.class {
+                let path = Arc::from(self.outline.path_of(self.table.trie, whole));
+                self.context.use_state(state.name(), &path)?;
+            }
+        }
+        Ok(())
     }
 
     fn unlisted(&mut self, number: usize, slot: &Slot) -> Result<(), Refusal> {
