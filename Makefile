@@ -16,7 +16,7 @@ ARGS ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build demo test test-rust test-sdk test-kill lint fmt bench bench-vectorscan fuzz runtime train-injection
+.PHONY: help build demo test test-rust test-sdk test-kill lint fmt bench scorecard bench-vectorscan fuzz runtime train-injection
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: ## Run the benches (ARGS go to them)
 bench-vectorscan: ## Our rules beside vectorscan with the same patterns (needs libvectorscan-dev)
 	@$(CARGO) fetch --locked --quiet
 	@scripts/bench_vectorscan.sh
+
+scorecard: build ## Measure the rules on labelled data (SIDEWALL_DATA): rulesets/SCORECARD.md and its picture
+	@$(PYTHON) scripts/scorecard.py target/debug/sidewall
 
 fuzz: ## Run every fuzz target for FUZZ_SECONDS seconds each
 	@for target in $$(cd fuzz && $(CARGO) fuzz list); do \

@@ -45,9 +45,9 @@ enum Task {
     /// Spans of personal data: {"text","spans":[{"start","end","type"}]}
     ///
     /// A span is found if a finding of its type overlaps it by at least half (intersection over union). A row with
-    /// `neg_for` is labelled for those types only.
+    /// `neg_for` is labelled for those types only. Beside a row's labels, types that its source never labels are not counted.
     #[command(after_help = "Example:\n  sidewall eval pii --data labelled.jsonl more.jsonl")]
-    Pii(Common),
+    Pii(Pii),
     /// Texts with or without a secret: {"text","is_secret":true|false}
     #[command(after_help = "Example:\n  sidewall eval secrets --data labelled.jsonl --json")]
     Secrets(Common),
@@ -57,6 +57,15 @@ enum Task {
     /// assistant, and picks the threshold.
     #[command(after_help = "Example:\n  sidewall eval injection --rules-only --data labelled.jsonl")]
     Injection(Common),
+}
+
+#[derive(Debug, Args)]
+struct Pii {
+    #[command(flatten)]
+    common: Common,
+    /// Write every miss and false positive to this file, as JSON Lines: row, offsets in bytes, type, rule; no text.
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -83,7 +92,7 @@ struct Common {
 impl Eval {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         match self.task {
-            Task::Pii(common) => pii(&common, out),
+            Task::Pii(task) => pii(&task.common, task.list.as_deref(), out),
             Task::Secrets(common) => secrets(&common, out),
             Task::Injection(common) => injection(&common, out),
         }?;
@@ -91,13 +100,18 @@ impl Eval {
     }
 }
 
-fn pii(common: &Common, out: &mut Output) -> Result<(), Failure> {
+fn pii(common: &Common, list: Option<&Path>, out: &mut Output) -> Result<(), Failure> {
     let ruleset = load(&common.source.paths)?;
     let mut scanner = Scanner::new(&ruleset);
     let threshold = common.threshold.unwrap_or_else(|| acted_on("pii.email"));
     let mut task = pii::Pii::new(types::Types::embedded()?, threshold);
     data::for_each(&common.data, out, |row| task.row(&row, &mut scanner))?;
     let report = task.finish();
+    if let Some(path) = list {
+        let lines: String = report.disagreements().map(|d| format!("{d}\n")).collect();
+        let unwritable = |e| Failure::new(format!("{}: cannot be written: {e}", path.display()));
+        std::fs::write(path, lines).map_err(unwritable)?;
+    }
     match common.json {
         true => out.json(&report.json(&scanner, threshold)),
         false => report::pii(&report, &scanner, threshold, out),

@@ -7,6 +7,8 @@
 mod bank;
 mod card;
 mod credential;
+mod date;
+mod device;
 mod label;
 mod mail;
 mod national;
@@ -15,7 +17,9 @@ mod network;
 mod person;
 mod phone;
 mod placeholder;
+mod postal;
 mod token;
+mod wallet;
 
 /// What a validator may look at.
 #[derive(Clone, Copy)]
@@ -63,7 +67,12 @@ type Check = fn(&Candidate<'_>) -> Outcome;
 
 /// Every validator that is code of its own by the name that rules use, sorted, with what it checks.
 const TABLE: &[(&str, Check, &str)] = &[
+    ("aba-routing", bank::routing, "a district of the Federal Reserve and the check digit"),
+    ("address-labelled", postal::labelled, "words and a house's number; no address of a machine"),
     ("basic-auth", placeholder::basic, "decodes to `user:password` (RFC 7617)"),
+    ("bic", bank::bic, "a country of ISO 3166; a word of eight letters must be called one"),
+    ("birth-date", date::birth, "a day that exists, in a year of people on record"),
+    ("card-expiry", card::expiry, "a month of a plausible year; surer behind a card's number"),
     (
         "crc32-base62",
         token::crc32_base62,
@@ -74,21 +83,29 @@ const TABLE: &[(&str, Check, &str)] = &[
         credential::credential,
         "its name says that it is one, and it looks like one: no placeholder, reference, identifier or word",
     ),
+    ("crypto-wallet", wallet::wallet, "base58check, bech32, CashAddr, EIP-55 or Monero's checksum"),
     ("email", mail::email, "a host with a plausible top-level domain; no remote, image or unit name"),
     ("iban", bank::iban, "length of the country and ISO 7064 mod 97-10"),
-    ("ipv4", network::ipv4, "no version number; private and loopback addresses count less"),
-    ("ipv6", network::ipv6, "parses as RFC 4291; private and loopback addresses count less"),
+    ("imei", device::imei, "a reporting body and Luhn"),
+    ("ipv4", network::ipv4, "no version number; private addresses count less, loopback and masks hardly"),
+    ("ipv6", network::ipv6, "parses as RFC 4291; private addresses count less, loopback hardly"),
     ("jwt", token::jwt, "the header decodes to a JSON object that names an algorithm"),
+    ("licence-plate", device::plate, "letters and digits, four to nine"),
     ("luhn-pan", card::pan, "Luhn, issuer range, plausible groups, neighbours and labels"),
     ("mac", network::mac, "six octets and no more; not broadcast or zero"),
+    ("national-id-alone", national::alone, "a form and check digits that hardly any random number has"),
     ("not-negated", negation::not_negated, "not what somebody says must not be done"),
     ("not-placeholder", placeholder::not_placeholder, "no placeholder, template or masked value"),
     ("phone-bare", phone::bare, "a national number without separators or with rare ones, beside a word for it"),
     ("phone-international", phone::international, "an assigned country code and a length it may have"),
     ("phone-national", phone::national, "groups and length of a national number; no date, version or id"),
+    ("said-password", credential::said, "no filler; letters with digits or signs among them"),
+    ("solana-wallet", wallet::solana, "32 bytes in base 58"),
+    ("street", postal::street, "no piece of a name or an expression"),
     ("token", credential::token, "looks made by a machine: no placeholder, reference, identifier or word"),
     ("url-password", placeholder::url_password, "the password in a URL is no placeholder"),
     ("us-ssn", person::us_ssn, "area, group and serial that the SSA may issue"),
+    ("vin", device::vin, "17 places of ISO 3779; surer with the check digit"),
 ];
 
 /// Every validator with its name and what it checks.

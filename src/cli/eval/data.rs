@@ -23,11 +23,13 @@ pub(super) struct Row {
     pub(super) text: String,
     /// Where it comes from: the row's `source`, or the file's name.
     pub(super) source: String,
+    /// Where it stands: `file:line`.
+    pub(super) place: String,
     fields: Map<String, Value>,
 }
 
 impl Row {
-    fn parse(line: &str, source: &str) -> Result<Self, String> {
+    pub(super) fn parse(line: &str, source: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(line).map_err(|e| match e.classify() {
             serde_json::error::Category::Data => "is not a row that can be read".to_owned(),
             // These messages speak of the syntax alone. A row is one line, so only the column says anything.
@@ -35,7 +37,7 @@ impl Row {
         })?;
         let Value::Object(mut fields) = value else { return Err("is not a JSON object".to_owned()) };
         let Some(Value::String(text)) = fields.remove("text") else { return Err("`text` is not a string".to_owned()) };
-        let mut row = Self { text, source: source.to_owned(), fields };
+        let mut row = Self { text, source: source.to_owned(), place: String::new(), fields };
         if let Some(own) = row.string("source")? {
             row.source = own.to_owned();
         }
@@ -130,7 +132,8 @@ fn one_file(
         // A byte order mark is what some editors put in front of a file.
         let text = text.trim_start_matches('\u{feff}').trim();
         if !text.is_empty() {
-            let row = Row::parse(text, &source).map_err(bad)?;
+            let mut row = Row::parse(text, &source).map_err(bad)?;
+            row.place = format!("{}:{number}", file.display());
             if !row.flag("ambiguous").map_err(bad)? {
                 each(row).map_err(bad)?;
             }

@@ -2,17 +2,20 @@
 //!
 //! A label is found by a finding whose kind stands for its type and whose intersection over union with it is at least
 //! [`LEAST_OVERLAP`]; each finding serves one label, the best first. A finding that serves none is a false positive of
-//! its type, except in a row that is labelled for some types only (`neg_for`) and not for its own.
+//! its type, except in a row that is labelled for some types only (`neg_for`) and not for its own, and except where nobody can say:
+//! beside the labels of a row, in a source that never labels its type (a verification code beside a labelled card).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::data::Row;
 use super::types::Types;
 use super::{Scanner, ratio};
-use crate::detect::Finding;
+use crate::detect::{Finding, RuleInfo};
+use crate::text::TextSpan;
 
 /// Intersection over union from which on two spans mean the same, as a fraction.
 const LEAST_OVERLAP: (usize, usize) = (1, 2);
@@ -58,14 +61,28 @@ struct Label {
     name: String,
 }
 
+/// Where labels and findings disagree; of the row's text nothing but offsets.
+struct Disagreement {
+    place: String,
+    /// In bytes of the row's text.
+    span: TextSpan,
+    name: String,
+    /// The rule, and how sure it was; none of a miss.
+    rule: Option<(Arc<RuleInfo>, u8)>,
+}
+
 /// A row after its scan: what matched is settled, what did not waits for all types that its source uses.
 struct Stray {
     source: usize,
-    kind: String,
+    place: String,
+    span: TextSpan,
+    rule: Arc<RuleInfo>,
     confidence: u8,
     /// The row speaks of these types only; empty: of all.
     only: Vec<String>,
     clean_row: Option<usize>,
+    /// It stands beside the row's labels, on none of them.
+    beside: bool,
 }
 
 #[derive(Default)]
@@ -85,6 +102,7 @@ pub(super) struct Pii {
     /// Confidences of findings that fit a label.
     right: Vec<u8>,
     unmapped: BTreeMap<String, u64>,
+    disagreements: Vec<Disagreement>,
     clean: usize,
     rows: usize,
 }
@@ -99,6 +117,7 @@ pub(super) struct Report {
     /// By tens of confidence: findings, and right ones among them.
     pub(super) calibration: BTreeMap<u8, (u64, u64)>,
     pub(super) rows: usize,
+    disagreements: Vec<Disagreement>,
 }
 
 impl Pii {
@@ -110,6 +129,7 @@ impl Pii {
             strays: Vec::new(),
             right: Vec::new(),
             unmapped: BTreeMap::new(),
+            disagreements: Vec::new(),
             clean: 0,
             rows: 0,
         }
@@ -137,7 +157,14 @@ impl Pii {
             }
             source.used.insert(label.name.clone());
             let tally = source.tallies.entry(label.name.clone()).or_default();
-            if found { tally.tp += 1 } else { tally.fn_ += 1 }
+            if found {
+                tally.tp += 1;
+                continue;
+            }
+            tally.fn_ += 1;
+            let span = TextSpan::new(label.start, label.end);
+            let missed = Disagreement { place: row.place.clone(), span, name: label.name.clone(), rule: None };
+            self.disagreements.push(missed);
         }
         for (finding, serves) in findings.iter().zip(serving) {
             if serves {
@@ -146,10 +173,14 @@ impl Pii {
             }
             self.strays.push(Stray {
                 source: index,
-                kind: finding.rule.kind.to_string(),
+                place: row.place.clone(),
+                span: finding.span,
+                rule: Arc::clone(&finding.rule),
                 confidence: finding.confidence,
                 only: only.clone(),
                 clean_row,
+                beside: !labels.is_empty()
+                    && !labels.iter().any(|l| l.start < finding.span.end && finding.span.start < l.end),
             });
         }
         Ok(())
@@ -165,15 +196,23 @@ impl Pii {
         let mut flagged = BTreeSet::new();
         for stray in &self.strays {
             let Some(source) = self.sources.get_mut(stray.source) else { continue };
-            let Some(charged) = self.types.charged(&stray.kind, &source.used) else { continue };
-            let spoken_of = stray.only.is_empty() || stray.only.iter().any(|name| self.types.agree(name, &stray.kind));
-            if !spoken_of {
+            let Some(charged) = self.types.charged(&stray.rule.kind, &source.used) else { continue };
+            let spoken_of =
+                stray.only.is_empty() || stray.only.iter().any(|name| self.types.agree(name, &stray.rule.kind));
+            if !spoken_of || stray.beside && !source.used.contains(&charged) {
                 continue;
             }
             calibration.entry(stray.confidence / 10 * 10).or_default().0 += 1;
             if stray.confidence >= self.threshold {
-                source.tallies.entry(charged).or_default().fp += 1;
+                source.tallies.entry(charged.clone()).or_default().fp += 1;
                 flagged.extend(stray.clean_row);
+                let rule = Some((Arc::clone(&stray.rule), stray.confidence));
+                self.disagreements.push(Disagreement {
+                    place: stray.place.clone(),
+                    span: stray.span,
+                    name: charged,
+                    rule,
+                });
             }
         }
         let mut types: BTreeMap<String, Tally> = BTreeMap::new();
@@ -190,11 +229,24 @@ impl Pii {
             unmapped: self.unmapped,
             calibration,
             rows: self.rows,
+            disagreements: self.disagreements,
         }
     }
 }
 
 impl Report {
+    /// Every miss and every false positive, a JSON object each: where it stands, in bytes of the row's text, and never what.
+    pub(super) fn disagreements(&self) -> impl Iterator<Item = Value> {
+        self.disagreements.iter().map(|d| {
+            let rule = d.rule.as_ref();
+            json!({
+                "row": d.place, "start": d.span.start, "end": d.span.end, "type": d.name,
+                "what": if rule.is_some() { "false positive" } else { "miss" },
+                "rule": rule.map(|(rule, _)| &*rule.id), "confidence": rule.map(|(_, confidence)| confidence),
+            })
+        })
+    }
+
     pub(super) fn json(&self, scanner: &Scanner<'_>, threshold: u8) -> Value {
         let types = |all: &BTreeMap<String, Tally>| -> Value {
             all.iter().map(|(name, tally)| (name.clone(), tally.json())).collect::<serde_json::Map<_, _>>().into()
@@ -283,11 +335,8 @@ fn only(row: &Row) -> Result<Vec<String>, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::detect::RuleInfo;
-    use crate::text::TextSpan;
+    use crate::detect::Ruleset;
 
     fn finding(kind: &str, start: usize, end: usize, confidence: u8) -> Finding {
         let rule = RuleInfo { id: kind.into(), kind: kind.into(), word: "X".into(), weight: 0 };
@@ -316,6 +365,23 @@ mod tests {
             (vec![label(0, 10, "EMAIL_ADDRESS")], vec![finding("pii.email", 0, 10, 20)], vec![false], vec![true]),
         ] {
             assert_eq!(assign(&labels, &findings, &types, 50), (found, fits));
+        }
+    }
+
+    #[test]
+    fn what_a_source_never_labels_is_counted_in_its_clean_rows_only() {
+        let rules = Ruleset::embedded_texts().into_iter().filter(|(name, _)| name == "pii.toml" || name == "pci.toml");
+        let ruleset = Ruleset::from_texts(&rules.collect::<Vec<_>>()).unwrap();
+        let mut scanner = Scanner::new(&ruleset);
+        let mut pii = Pii::new(Types::embedded().unwrap(), 50);
+        for (row, cards) in [
+            (r#"{"text":"ada@example.com 4242424242424242","spans":[{"start":0,"end":15,"type":"EMAIL"}]}"#, None),
+            (r#"{"text":"PAN 4242424242424242","spans":[]}"#, Some(1)),
+        ] {
+            pii.row(&Row::parse(row, "made").unwrap(), &mut scanner).unwrap();
+            let report = std::mem::replace(&mut pii, Pii::new(Types::embedded().unwrap(), 50)).finish();
+            assert_eq!(report.types.get("CREDIT_CARD").map(|tally| tally.fp), cards, "{row}");
+            assert_eq!(report.disagreements().count(), usize::from(cards.is_some()));
         }
     }
 }

@@ -25,7 +25,7 @@ const fn range(low: u32, high: u32, lengths: std::ops::RangeInclusive<usize>, pl
 /// Published ranges; the first that fits counts. Lengths that are rare or collide with other numbers count less.
 const RANGES: &[Range] = &[
     range(400_000, 499_999, 16..=16, 80, 92), // Visa
-    range(400_000, 499_999, 13..=13, 50, 65), // Visa, old; EAN-13 bar codes begin so too
+    range(400_000, 499_999, 13..=13, 45, 65), // Visa, old; EAN-13 bar codes begin so too
     range(400_000, 499_999, 19..=19, 60, 80), // Visa
     range(510_000, 559_999, 16..=16, 80, 92), // Mastercard
     range(222_100, 272_099, 16..=16, 75, 92), // Mastercard, 2-series
@@ -68,6 +68,13 @@ const RANGES: &[Range] = &[
     range(860_000, 860_099, 16..=16, 60, 80), // Uzcard
     range(986_000, 986_099, 16..=16, 60, 80), // Humo
     range(911_200, 911_299, 16..=16, 60, 80), // Belkart
+    range(501_800, 501_899, 16..=16, 60, 80), // Maestro
+    range(502_000, 502_099, 16..=16, 60, 80), // Maestro
+    range(503_800, 503_899, 16..=16, 60, 80), // Maestro
+    range(589_300, 589_399, 16..=16, 60, 80), // Maestro
+    range(630_400, 630_499, 16..=16, 60, 80), // Maestro
+    range(675_900, 676_399, 16..=16, 60, 80), // Maestro
+    range(100_000, 199_999, 15..=15, 25, 45), // UATP: many numbers begin so
     range(500_000, 509_999, 12..=19, 40, 65), // Maestro: any length, so only beside a word for it or in groups
     range(560_000, 589_999, 12..=19, 40, 65), // Maestro
     range(600_000, 699_999, 12..=19, 40, 65), // Maestro
@@ -101,6 +108,10 @@ pub(super) fn pan(candidate: &Candidate<'_>) -> Outcome {
             Layout::None => return Outcome::Reject,
         }
     }
+    // A French establishment: its first nine digits have a check digit of their own (SIREN), and one card in ten has such digits.
+    if number.len() == 14 && !grouped && number.get(..9).is_some_and(luhn) {
+        confidence = confidence.min(45);
+    }
     if label::is_machine(candidate.before) {
         confidence = confidence.min(if grouped { 60 } else { 35 });
     }
@@ -108,7 +119,7 @@ pub(super) fn pan(candidate: &Candidate<'_>) -> Outcome {
 }
 
 /// The check of ISO/IEC 7812-1, annex B.
-fn luhn(number: &[u8]) -> bool {
+pub(super) fn luhn(number: &[u8]) -> bool {
     let sum: u32 = number
         .iter()
         .rev()
@@ -123,6 +134,9 @@ fn luhn(number: &[u8]) -> bool {
 
 /// Whether the number is not a piece of something longer: a UUID, a decimal fraction, a dotted or dashed identifier.
 fn stands_alone(candidate: &Candidate<'_>, grouped: bool) -> bool {
+    if grouped && is_spelled(candidate.text) && goes_on_spelled(candidate) {
+        return false;
+    }
     let mut before = candidate.before.chars().rev();
     let mut after = candidate.after.chars();
     match (before.next(), before.next()) {
@@ -135,8 +149,10 @@ fn stands_alone(candidate: &Candidate<'_>, grouped: bool) -> bool {
         (Some('-'), Some(c)) if c.is_alphanumeric() || c == '_' => return false,
         (Some(' '), Some(c)) if c.is_ascii_digit() && grouped => {
             let row = candidate.before.trim_end_matches(' ');
-            let digits = row.chars().rev().take_while(char::is_ascii_digit).count();
-            if digits == 4 && candidate.text.contains(' ') {
+            let rest = row.trim_end_matches(|c: char| c.is_ascii_digit());
+            // A group of the same row; behind `4012-8888-8888-1881 ` another number begins.
+            let same_row = !rest.ends_with(['-', '.', '/']);
+            if row.len() - rest.len() == 4 && same_row && candidate.text.contains(' ') {
                 return false;
             }
         }
@@ -149,6 +165,68 @@ fn stands_alone(candidate: &Candidate<'_>, grouped: bool) -> bool {
         _ => true,
     }
 }
+
+/// Whether the digits stand one by one.
+fn is_spelled(text: &str) -> bool {
+    super::digit_groups(text).iter().all(|len| *len == 1)
+}
+
+/// Whether another single digit stands before or behind digits that are spelled: a piece of something longer.
+fn goes_on_spelled(candidate: &Candidate<'_>) -> bool {
+    let separator = |c: char| matches!(c, ' ' | '-' | '.' | '_' | '/' | ',');
+    let single = |mut chars: std::iter::Peekable<&mut dyn Iterator<Item = char>>| {
+        let separated = std::iter::from_fn(|| chars.next_if(|c| separator(*c))).count() > 0;
+        separated
+            && chars.next().is_some_and(|c| c.is_ascii_digit())
+            && !chars.next().is_some_and(|c| c.is_alphanumeric())
+    };
+    let before: &mut dyn Iterator<Item = char> = &mut candidate.before.chars().rev();
+    let after: &mut dyn Iterator<Item = char> = &mut candidate.after.chars();
+    single(before.peekable()) || single(after.peekable())
+}
+
+/// Month and year that a card is good to: a date is that only beside a card.
+pub(super) fn expiry(candidate: &Candidate<'_>) -> Outcome {
+    let mut numbers = candidate.text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse::<u32>().ok());
+    let (Some(month), Some(year), None) = (numbers.next(), numbers.next(), numbers.next()) else {
+        return Outcome::Reject;
+    };
+    let year = if year < 100 { 2000 + year } else { year };
+    if !(1..=12).contains(&month) || !EXPIRY_YEARS.contains(&year) {
+        return Outcome::Reject;
+    }
+    let named = |text: &str| label::words(text).iter().any(|word| CARD_WORDS.contains(&word.as_str()));
+    let numbered = digits(candidate.before).count() >= LEAST_BEFORE;
+    match numbered || named(candidate.before) || named(candidate.after) {
+        true => Outcome::Accept,
+        false => Outcome::Reject,
+    }
+}
+
+/// Words for a payment card.
+const CARD_WORDS: &[&str] = &[
+    "card",
+    "cards",
+    "visa",
+    "mastercard",
+    "amex",
+    "cvv",
+    "cvc",
+    "karte",
+    "kreditkarte",
+    "carte",
+    "tarjeta",
+    "cartao",
+    "carta",
+    "kaart",
+    "karta",
+    "pan",
+];
+
+/// Years that cards in use or in old records are good to.
+const EXPIRY_YEARS: std::ops::RangeInclusive<u32> = 2000..=2060;
+/// Digits before an expiry date that are a card's number.
+const LEAST_BEFORE: usize = 12;
 
 /// How the digits are grouped.
 enum Layout {

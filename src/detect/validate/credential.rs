@@ -71,6 +71,25 @@ pub(super) fn token(candidate: &Candidate<'_>) -> Outcome {
     }
 }
 
+/// What somebody says in a sentence that a password is. Any characters may stand in it, and a sentence may also go on otherwise.
+pub(super) fn said(candidate: &Candidate<'_>) -> Outcome {
+    let text = candidate.text.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+    if is_filler(text) || says_none(text) || repeats(text) {
+        return Outcome::Reject;
+    }
+    let has = |kind: fn(&char) -> bool| usize::from(text.chars().any(|c| kind(&c)));
+    let (lower, upper) = (has(|c| c.is_ascii_lowercase()), has(|c| c.is_ascii_uppercase()));
+    let (digit, sign) = (has(char::is_ascii_digit), has(char::is_ascii_punctuation));
+    match lower + upper + digit + sign {
+        0..=1 => Outcome::Reject,
+        // `incorrect!`, `CaseSensitive`, `8-12`
+        2 if digit == 0 || lower + upper == 0 => Outcome::Reject,
+        2 => Outcome::Confidence(62),
+        3 if digit == 0 => Outcome::Confidence(50),
+        _ => Outcome::Accept,
+    }
+}
+
 /// People choose passwords, so words with a digit or sign count; words alone are as often a label or a type.
 fn password(value: &Value<'_>, name: &Name) -> u8 {
     let random = value.cost >= RANDOM;

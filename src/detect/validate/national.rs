@@ -9,6 +9,7 @@
 #![expect(clippy::manual_is_multiple_of, reason = "formulas stand as authorities write them: a sum mod 11 is 0")]
 
 mod africa_oceania;
+mod alone;
 mod americas;
 mod asia;
 mod checksum;
@@ -19,6 +20,7 @@ mod number;
 mod vat;
 
 use super::{Candidate, Outcome, label};
+pub(super) use alone::alone;
 use number::Number;
 
 /// One kind of identifier.

@@ -7,7 +7,12 @@ use super::{Candidate, Outcome, digits, label};
 pub(super) fn us_ssn(candidate: &Candidate<'_>) -> Outcome {
     let number = digits(candidate.text).take(9).fold(0u32, |number, digit| number * 10 + u32::from(digit));
     let (area, group, serial) = (number / 1_000_000, number / 10_000 % 100, number % 10_000);
-    if digits(candidate.text).count() != 9 || matches!(area, 0 | 666 | 900..) || group == 0 || serial == 0 {
+    if digits(candidate.text).count() != 9 || matches!(area, 0 | 666) || group == 0 || serial == 0 {
+        return Outcome::Reject;
+    }
+    // Areas from 900 on were never issued; samples and taxpayers' numbers (ITIN) have them. It takes a word for it.
+    let unissued = area >= 900;
+    if unissued && !candidate.text.contains('-') {
         return Outcome::Reject;
     }
     let continues = |c: Option<char>, next: Option<char>| match c {
@@ -19,10 +24,14 @@ pub(super) fn us_ssn(candidate: &Candidate<'_>) -> Outcome {
     if continues(before.next(), before.next()) || continues(after.next(), after.next()) {
         return Outcome::Reject;
     }
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let in_row =
+        digit(candidate.before.trim_end().chars().next_back()) || digit(candidate.after.trim_start().chars().next());
     match candidate.text {
         _ if label::is_machine(candidate.before) => Outcome::Confidence(30),
-        // Telephone numbers are grouped so too; it takes a word for it.
-        text if text.contains([' ', '.']) => Outcome::Confidence(45),
+        _ if unissued => Outcome::Confidence(35),
+        // Columns of a table are numbers in a row.
+        text if text.contains([' ', '.']) => Outcome::Confidence(if in_row { 30 } else { 52 }),
         _ => Outcome::Accept,
     }
 }
@@ -35,8 +44,10 @@ mod tests {
     #[test]
     fn issued_ranges_only() {
         assert_eq!(us_ssn(&alone("536-90-4399")), Outcome::Accept);
-        assert_eq!(us_ssn(&alone("536 90 4399")), Outcome::Confidence(45));
-        for text in ["000-12-3456", "666-12-3456", "900-12-3456", "123-00-4567", "123-45-0000", "123-45-678", ""] {
+        assert_eq!(us_ssn(&alone("536 90 4399")), Outcome::Confidence(52));
+        assert_eq!(us_ssn(&among("17 ", "536 90 4399", "")), Outcome::Confidence(30));
+        assert_eq!(us_ssn(&alone("987-65-4321")), Outcome::Confidence(35));
+        for text in ["000-12-3456", "666-12-3456", "987 65 4321", "123-00-4567", "123-45-0000", "123-45-678", ""] {
             assert_eq!(us_ssn(&alone(text)), Outcome::Reject, "{text}");
         }
     }

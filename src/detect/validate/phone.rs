@@ -1,16 +1,16 @@
 //! Telephone numbers: ITU-T E.164 country codes and lengths (<https://www.itu.int/rec/T-REC-E.164>), and
 //! the ways in which national numbers are written.
 
-use super::{Candidate, Outcome, digit_groups, digits, label};
+use super::{Candidate, Outcome, digit_groups, label};
 
 /// Country codes that are assigned, with the fewest and most digits that may follow.
 const CODES: &[(&str, usize, usize)] = &[
     ("1", 10, 10),
     ("7", 10, 10),
-    ("20 27 30 31 33 34 36 40 41 45 47 48 61 66 84 90 92 93 94 98", 7, 10),
+    ("20 27 30 31 33 34 36 40 41 45 47 48 61 66 84 90 92 93 94 98", 7, 11),
     ("32 51 52 53 54 55 56 57 58 60 62 63 64 65 81 82 86 91 95", 7, 11),
     ("39 43 44 46 49", 6, 13),
-    ("211 212 213 216 218 220 221 222 223 224 225 226 227 228 229 230 231 232 233 234 235 236 237 238 239", 6, 10),
+    ("211 212 213 216 218 220 221 222 223 224 225 226 227 228 229 230 231 232 233 234 235 236 237 238 239", 6, 11),
     (
         "240 241 242 243 244 245 246 248 249 250 251 252 253 254 255 256 257 258 260 261 262 263 264 265 266 267 268 269",
         6,
@@ -23,21 +23,28 @@ const CODES: &[(&str, usize, usize)] = &[
         12,
     ),
     ("420 421 423", 7, 10),
-    ("500 501 502 503 504 505 506 507 508 509 590 591 592 593 594 595 596 597 598 599", 5, 10),
+    ("500 501 502 503 504 505 506 507 508 509 590 591 592 593 594 595 596 597 598 599", 5, 11),
     ("670 672 673 674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691 692", 4, 9),
     ("800 808 870 878 881 882 883 979", 7, 12),
     ("850 852 853 855 856 880 886", 7, 11),
-    ("960 961 962 963 964 965 966 967 968 970 971 972 973 974 975 976 977 992 993 994 995 996 998", 6, 10),
+    ("960 961 962 963 964 965 966 967 968 970 971 972 973 974 975 976 977 992 993 994 995 996 998", 6, 11),
 ];
 
 /// The most digits after `+` (E.164, 6.1).
 const MOST: usize = 15;
 
+/// The number that is dialled from outside: without `x123` or `ext. 123`.
+fn subscriber(text: &str) -> &str {
+    text.split(|c: char| c.is_ascii_alphabetic() || c == '#').next().unwrap_or("").trim_end()
+}
+
 /// `+` or `00`, a country code, and as many digits as it may have.
 pub(super) fn international(candidate: &Candidate<'_>) -> Outcome {
     // `+44 (0)20 …`: the trunk zero is not dialled from abroad.
-    let compact: String = candidate.text.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
-    let number = if candidate.text.starts_with("00") { compact.get(2..).unwrap_or("") } else { compact.as_str() };
+    let text = subscriber(candidate.text).replace("(0)", "");
+    let compact: String = text.chars().filter(char::is_ascii_digit).collect();
+    let prefixed = text.strip_prefix("00");
+    let number = if prefixed.is_some() { compact.get(2..).unwrap_or("") } else { compact.as_str() };
     if number.len() > MOST || continues(candidate) {
         return Outcome::Reject;
     }
@@ -47,20 +54,25 @@ pub(super) fn international(candidate: &Candidate<'_>) -> Outcome {
         })
     });
     let nanp = number.strip_prefix('1').is_none_or(north_american);
-    if assigned && nanp { Outcome::Accept } else { Outcome::Reject }
+    // Numbers with leading zeros are many. One whose country code stands by itself is more than that.
+    let code = prefixed.map(|rest| rest.trim_start().split(|c: char| !c.is_ascii_digit()).next().unwrap_or(""));
+    let apart = code.is_none_or(|code| CODES.iter().any(|(codes, ..)| codes.split(' ').any(|known| known == code)));
+    match assigned && nanp {
+        true if apart => Outcome::Accept,
+        true => Outcome::Confidence(40),
+        false => Outcome::Reject,
+    }
 }
 
 /// Digits in groups that numbers have and dates, versions and identifiers do not.
 pub(super) fn national(candidate: &Candidate<'_>) -> Outcome {
-    let text = candidate.text;
+    let text = subscriber(candidate.text);
     let groups = digit_groups(text);
     let number: String = text.chars().filter(char::is_ascii_digit).collect();
     if continues(candidate) || !(7..=13).contains(&number.len()) || constant(&number) || date(text, &groups) {
         return Outcome::Reject;
     }
-    let mut before = candidate.before.chars().rev();
-    let run_on = before.next() == Some(' ') && before.next().is_some_and(|c| c.is_ascii_digit());
-    if label::is_machine(candidate.before) || run_on && !text.starts_with('(') {
+    if label::is_machine(candidate.before) || runs_on(candidate.before) && !text.starts_with('(') {
         return Outcome::Reject;
     }
     // Groups of three with points or spaces are an amount, unless something else marks a number.
@@ -68,7 +80,11 @@ pub(super) fn national(candidate: &Candidate<'_>) -> Outcome {
     if thousands && !number.starts_with('0') && !text.contains(['(', '-', '/']) {
         return Outcome::Reject;
     }
-    if groups.len() == 3 && groups.first() == Some(&3) && groups.get(1) == Some(&3) && groups.get(2) == Some(&4) {
+    // A social security number of the US; no country writes telephone numbers so.
+    if groups == [3, 2, 4] {
+        return Outcome::Confidence(40);
+    }
+    if groups == [3, 3, 4] {
         return if north_american(&number) { Outcome::Accept } else { Outcome::Confidence(40) };
     }
     Outcome::Accept
@@ -76,13 +92,33 @@ pub(super) fn national(candidate: &Candidate<'_>) -> Outcome {
 
 /// A number beside a word for it: any length that a subscriber may have.
 pub(super) fn bare(candidate: &Candidate<'_>) -> Outcome {
-    let groups = digit_groups(candidate.text);
-    let number: Vec<u8> = digits(candidate.text).collect();
-    let text: String = candidate.text.chars().filter(char::is_ascii_digit).collect();
-    if continues(candidate) || !(7..=15).contains(&number.len()) || constant(&text) || date(candidate.text, &groups) {
+    let text = subscriber(candidate.text);
+    let groups = digit_groups(text);
+    let number: String = text.chars().filter(char::is_ascii_digit).collect();
+    // Small countries have short numbers; what is so short must be called one.
+    let least = if is_called(candidate.before) { 5 } else { 7 };
+    let machine = label::is_machine(candidate.before) || runs_on(candidate.before);
+    if continues(candidate) || !(least..=MOST).contains(&number.len()) || constant(&number) || date(text, &groups) {
         return Outcome::Reject;
     }
-    if label::is_machine(candidate.before) { Outcome::Reject } else { Outcome::Accept }
+    if machine { Outcome::Reject } else { Outcome::Accept }
+}
+
+/// Whether the word directly before a number names it: `Tel. 40123`, `my number is 40123`.
+fn is_called(before: &str) -> bool {
+    const NAMES: &[&str] =
+        &["phone", "tel", "telephone", "telefon", "telefono", "mobile", "cell", "fax", "whatsapp", "handy", "celular"];
+    let is_name = |name: &str| label::words(name).last().is_some_and(|word| NAMES.contains(&word.as_str()));
+    let before = before.trim_end_matches(['.', ':', ' ']);
+    let lower = before.to_ascii_lowercase();
+    is_name(label::nearest(before))
+        || ["my number is", "call me at", "call me on", "text me at"].iter().any(|said| lower.ends_with(said))
+}
+
+/// Whether another number stands before it: columns of a table or of a log.
+fn runs_on(before: &str) -> bool {
+    let rest = before.trim_end_matches(' ');
+    rest.len() < before.len() && rest.ends_with(|c: char| c.is_ascii_digit())
 }
 
 /// An area of the North American plan starts with 2 to 9; N11 is a service. The exchange is not held to it: made-up
@@ -150,6 +186,8 @@ mod tests {
         ] {
             assert_eq!(international(&alone(text)), Outcome::Accept, "{text}");
         }
+        assert_eq!(international(&alone("0044207 9460123")), Outcome::Confidence(40));
+        assert_eq!(international(&alone("001-202-555-0143x216")), Outcome::Accept);
         for text in ["+1 102-555-0143", "+999 1234567", "+44 20", "+1 202-555-01432", "+0000000000", "+1 111 111 1111"]
         {
             assert_eq!(international(&alone(text)), Outcome::Reject, "{text}");
@@ -184,6 +222,9 @@ mod tests {
     #[test]
     fn bare_numbers_are_no_dates() {
         assert_eq!(bare(&among("phone ", "2025550143", "")), Outcome::Accept);
+        assert_eq!(bare(&among("Tel. ", "40123", " (office)")), Outcome::Accept);
         assert_eq!(bare(&among("call ", "20240131", "")), Outcome::Reject);
+        assert_eq!(bare(&among("call them, all ", "40123", "")), Outcome::Reject);
+        assert_eq!(bare(&among("phone 16:13:40.345  ", "1702 14638", "")), Outcome::Reject);
     }
 }

@@ -61,7 +61,7 @@ fn in_word(byte: u8) -> bool {
 
 /// True for what may be an address or a key.
 fn is_telling(word: &[u8]) -> bool {
-    let digits = word.iter().filter(|b| b.is_ascii_digit()).count();
-    let letters = word.iter().filter(|b| b.is_ascii_alphabetic()).count();
-    word.contains(&b'@') || (word.len() >= KEY && digits > 0 && letters > 0)
+    // `blk_4702684774678057084` is a name and a number, and neither is a key backwards.
+    let mixed = |part: &[u8]| part.iter().any(u8::is_ascii_digit) && part.iter().any(u8::is_ascii_alphabetic);
+    word.contains(&b'@') || (word.len() >= KEY && word.split(|b| !b.is_ascii_alphanumeric()).any(mixed))
 }

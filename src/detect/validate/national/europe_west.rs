@@ -53,6 +53,17 @@ pub(super) const TABLE: &[Scheme] = &[
         let most = (b'0'..=b'9').map(|d| n.bytes().iter().take(10).filter(|b| **b == d).count()).max();
         n.digits(11) && n.at(0) > 0 && most.is_some_and(|most| most <= 3) && hybrid(n, 10)
     }),
+    row(
+        "de-steuer-id-issued",
+        "as de-steuer-id, and one digit twice or three times among nine or eight others (BZSt)",
+        |n| {
+            let counts: Vec<usize> = (b'0'..=b'9')
+                .map(|d| n.bytes().iter().take(10).filter(|b| **b == d).count())
+                .filter(|count| *count > 1)
+                .collect();
+            n.digits(11) && n.at(0) > 0 && matches!(counts.as_slice(), [2 | 3]) && hybrid(n, 10)
+        },
+    ),
     row("de-svnr", "area, date of birth, letter, sums of digits mod 10 (Deutsche Rentenversicherung, VKVV)", |n| {
         let letter = n.at(8).saturating_sub(9);
         let values = (0..8).map(|at| n.at(at)).chain([letter / 10, letter % 10, n.at(9), n.at(10)]);

@@ -43,6 +43,7 @@ const NUMBERS: &[(&str, &str)] = &[
     ("de-kvnr", "D337320608"),
     ("de-lanr", "754664701"),
     ("de-steuer-id", "81281754081"),
+    ("de-steuer-id-issued", "54826591758"),
     ("de-svnr", "30201182U488"),
     ("dk-cpr", "280662-1524"),
     ("dk-cvr", "50225887"),
