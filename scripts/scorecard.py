@@ -74,7 +74,7 @@ def main(program):
     bands = calibration(per_file)
     hash_ = code["ruleset"]
     CARD.write_text(card(scores, by_source, false, bands, secrets, hash_, (code, chat)), encoding="utf-8")
-    PICTURE.write_text(picture(scores, bands, secrets), encoding="utf-8")
+    PICTURE.write_text(picture(scores, bands, secrets, false), encoding="utf-8")
     print(CARD.read_text(encoding="utf-8"))
     return 0
 
@@ -208,7 +208,7 @@ def card(scores, by_source, false, bands, secrets, hash_, clean):
     return "\n".join(lines)
 
 
-def picture(scores, bands, secrets):
+def picture(scores, bands, secrets, false):
     """Bars of F1 with a mark at each goal, and bars of how often a confidence is right."""
     rows = [(name, ratios(scores[name])[2], goal) for name, _, goal in FAMILIES if scores[name][0] + scores[name][2]]
     rows.append(("Secrets", secrets["f1"], None))
@@ -230,7 +230,7 @@ def picture(scores, bands, secrets):
         out.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle" fill="#8a969e">{tick:.2f}</text>')
     for i, (name, f1, goal) in enumerate(rows):
         y = top + step * i
-        met = goal is None or round(f1, 2) >= goal
+        met = goal is None or round(f1, 3) >= goal
         out.append(f'<text x="{left - 12}" y="{y + 13}" text-anchor="end" fill="#1d2b36">{escape(name)}</text>')
         out.append(f'<rect x="{left}" y="{y + 1}" width="{width * f1:.1f}" height="16" rx="3" fill="{"#2f7f86" if met else "#c9803a"}"/>')
         if goal is not None:
@@ -252,8 +252,14 @@ def picture(scores, bands, secrets):
         out.append(f'<line x1="{x - 4}" y1="{y:.1f}" x2="{x + bar + 4}" y2="{y:.1f}" stroke="#1d2b36" stroke-width="2"/>')
         out.append(f'<text x="{x + bar / 2}" y="{base + 18}" text-anchor="middle" fill="#1d2b36">{ten}+</text>')
         out.append(f'<text x="{x + bar / 2}" y="{base + 34}" text-anchor="middle" font-size="11" fill="#8a969e">{all_}</text>')
-    out.append(f'<text x="{right}" y="{base + 62}" fill="#5b6b76">Below: how many findings. The mark: what the number promises.</text>')
+    out.append(f'<text x="{right}" y="{base + 62}" fill="#5b6b76">Below: findings. The mark: what the number promises.</text>')
     out.append(f'<text x="{right}" y="{base + 80}" fill="#5b6b76">From 50 on the default profile acts.</text>')
+    out.append(f'<text x="{right}" y="{base + 128}" font-size="18" font-weight="600" fill="#1d2b36">What they flag for nothing</text>')
+    out.append(f'<text x="{right}" y="{base + 150}" fill="#5b6b76">findings in a megabyte without a label, all families</text>')
+    for i, (where, sums) in enumerate(false.items()):
+        y = base + 182 + 26 * i
+        out.append(f'<text x="{right}" y="{y}" fill="#1d2b36">{escape(where)}</text>')
+        out.append(f'<text x="{right + 200}" y="{y}" text-anchor="end" font-weight="600" fill="#1d2b36">{sum(sums.values()):.2f}</text>')
     out.append("</svg>\n")
     return "\n".join(out)
 

@@ -331,4 +331,25 @@ mod tests {
             prop_assert_eq!(pan(&alone(&text)), Outcome::Reject);
         }
     }
+
+    #[test]
+    fn a_piece_of_spelled_digits_is_no_card() {
+        let spelled = "4 2 4 2 4 2 4 2 4 2 4 2 4 2 4 2";
+        assert_eq!(pan(&among("0 1 1 0 ", spelled, "")), Outcome::Reject);
+        assert_eq!(pan(&among("", spelled, " 8 3")), Outcome::Reject);
+        assert!(confidence(pan(&among("card ", spelled, ", thanks"))) >= 50);
+        assert!(confidence(pan(&among("4012-8888-8888-1881 ", "4012 8888 8888 1881", ""))) >= 50);
+    }
+
+    #[test]
+    fn a_month_is_an_expiry_date_beside_a_card_only() {
+        for (before, text) in [("4242 4242 4242 4242 exp ", "09/28"), ("Visa, valid thru ", "11/2027")] {
+            assert_eq!(expiry(&among(before, text, "")), Outcome::Accept, "{before}{text}");
+        }
+        for (before, text) in
+            [("the offer is valid until ", "11/2027"), ("card exp ", "13/28"), ("card exp ", "09/1999")]
+        {
+            assert_eq!(expiry(&among(before, text, "")), Outcome::Reject, "{before}{text}");
+        }
+    }
 }

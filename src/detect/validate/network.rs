@@ -37,9 +37,9 @@ pub(super) fn ipv4(candidate: &Candidate<'_>) -> Outcome {
     {
         return Outcome::Reject;
     }
-    // 4.0.0.0 is a network or a version.
-    let [.., third, fourth] = address.octets();
-    match third == 0 && fourth == 0 && !candidate.after.starts_with('/') {
+    // 4.0.0.0 is a network or a version; versions have small numbers.
+    let [first, _, third, fourth] = address.octets();
+    match first < 100 && third == 0 && fourth == 0 && !candidate.after.starts_with('/') {
         true => NOBODY,
         false => reach(address),
     }

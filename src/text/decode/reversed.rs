@@ -65,3 +65,18 @@ fn is_telling(word: &[u8]) -> bool {
     let mixed = |part: &[u8]| part.iter().any(u8::is_ascii_digit) && part.iter().any(u8::is_ascii_alphabetic);
     word.contains(&b'@') || (word.len() >= KEY && word.split(|b| !b.is_ascii_alphanumeric()).any(mixed))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_a_number_are_no_key_backwards() {
+        for word in ["blk_-4702684774678057084", "part-00000000001976", "attempt_20081109203"] {
+            assert!(!is_telling(word.as_bytes()), "{word}");
+        }
+        for word in ["moc.elpmaxe@ada", "H58D7wKbT4r7XmL2fZ9q_evil_ks"] {
+            assert!(is_telling(word.as_bytes()), "{word}");
+        }
+    }
+}

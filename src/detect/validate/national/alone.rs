@@ -11,37 +11,56 @@ use super::{continues, label, named_otherwise, tables};
 /// Scheme; confidence, by how many random numbers of that form would pass; forms: `#` is a digit, `@` a letter, anything else itself.
 const TABLE: &[(&str, u8, &[&str])] = &[
     ("ad-nrt", 56, &["@-######-@"]),
+    ("ae-eid", 76, &["784############", "784-####-#######-#"]),
+    ("al-nipt", 52, &["J########@", "K########@", "L########@", "M########@"]),
     ("ar-cuit", 66, &["###########"]),
     ("at-steuernummer", 60, &["##-###/####", "## ###/####"]),
+    ("at-svnr", 56, &["#### ######"]),
     ("au-abn", 64, &["###########", "## ### ### ###"]),
     ("be-nn", 72, &["###########", "## ## ## ### ##"]),
     ("br-cnpj", 62, &["##############"]),
     ("br-cpf", 57, &["###########"]),
+    ("br-titulo", 54, &["############"]),
     ("ca-sin", 52, &["###-###-###"]),
+    ("ch-ahv", 78, &["756##########"]),
+    ("cl-rut", 53, &["########-#", "########-K", "#######-#", "#######-K"]),
     ("co-nit", 64, &["###.###.###-#", "##.###.###-#"]),
+    ("co-nit", 54, &["#########-#"]),
     ("de-steuer-id-issued", 60, &["###########", "## ### ### ###"]),
     ("do-rnc", 60, &["#-##-#####-#"]),
     ("ec-ruc", 80, &["##########001", "##########-001"]),
     ("ee-isikukood", 58, &["###########"]),
     ("eg-nid", 58, &["##############"]),
+    ("es-naf", 56, &["############", "##/########/##"]),
     ("fr-siret", 54, &["##############", "### ### ### #####"]),
+    ("gh-tin", 56, &["@00########", "@00#######X"]),
     ("gr-amka", 52, &["###########"]),
     ("in-aadhaar", 54, &["####-####-####", "#### #### ####"]),
     ("is-kennitala", 68, &["######-####"]),
+    ("it-partita-iva", 54, &["###########"]),
     ("jmbg", 60, &["#############"]),
+    ("ke-pin", 54, &["A#########@", "P#########@"]),
     ("kr-brn", 62, &["###-##-#####"]),
     ("kr-rrn-checked", 56, &["#############"]),
+    ("kz-iin", 57, &["############"]),
+    ("lu-nid", 74, &["#############"]),
+    ("lv-personas-kods", 58, &["######-#####"]),
     ("ma-ice", 62, &["###############"]),
+    ("md-idno", 58, &["100##########", "101##########", "102##########"]),
     ("mu-nid", 68, &["@############@", "@#############"]),
     ("no-fodselsnummer", 74, &["###########", "######-#####", "###### #####"]),
     ("pe-ruc", 58, &["###########"]),
     ("pl-pesel", 54, &["###########"]),
+    ("py-ruc", 52, &["########-#", "#######-#"]),
     ("ro-cnp", 62, &["#############"]),
     ("ru-inn", 56, &["############"]),
+    ("ru-ogrn", 54, &["10###########", "11###########", "12###########"]),
+    ("se-orgnr", 54, &["######-####"]),
     ("se-personnummer", 68, &["############"]),
-    ("sg-uen", 56, &["#########@", "@##@@####@"]),
+    ("sg-uen", 54, &["#########@", "########@", "@##@@####@"]),
+    ("sv-nit", 56, &["##############"]),
     ("th-pin", 62, &["#-##-#-###-#####-#", "#-####-#####-##-#"]),
-    ("tn-mf", 58, &["#######@/@/@/###", "#######/@/@/@/###"]),
+    ("tn-mf", 58, &["#######@/@/@/###", "#######/@/@/@/###", "######@/@/@/###"]),
     ("tr-tckn", 57, &["###########"]),
     ("uy-rut", 70, &["########001#", "##-######-###-#"]),
     ("ve-rif", 57, &["@#########", "@########-#"]),
@@ -52,7 +71,7 @@ pub(in super::super) fn alone(candidate: &Candidate<'_>) -> Outcome {
     let text = candidate.text;
     let Some(number) = Number::of(text).filter(|number| !number.is_filler()) else { return Outcome::Reject };
     let machine = label::is_machine(candidate.before) || named_otherwise(candidate.before);
-    if continues(candidate) || machine || in_row(candidate) {
+    if continues(candidate) || machine || in_row(candidate) || is_stamp(text) {
         return Outcome::Reject;
     }
     let fitting = TABLE.iter().filter(|(.., forms)| forms.iter().any(|form| has_form(text, form)));
@@ -68,9 +87,17 @@ fn has_form(text: &str, form: &str) -> bool {
     let fits = |(c, wanted): (u8, u8)| match wanted {
         b'#' => c.is_ascii_digit(),
         b'@' => c.is_ascii_alphabetic(),
-        itself => c == itself,
+        itself => c.eq_ignore_ascii_case(&itself),
     };
     text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
+}
+
+/// Whether it begins with a day of these decades and goes on as times and builds do: `202401311230`, `20240131-1`.
+fn is_stamp(text: &str) -> bool {
+    let number = |from: usize, len: usize| text.get(from..from + len).and_then(|part| part.parse::<u32>().ok());
+    let day = matches!((number(0, 4), number(4, 2), number(6, 2)), (Some(1970..=2069), Some(1..=12), Some(1..=31)));
+    let time = matches!((number(8, 2), number(10, 2)), (Some(0..=23), Some(0..=59)));
+    day && (time && matches!(text.len(), 12 | 14) || text.as_bytes().get(8) == Some(&b'-'))
 }
 
 /// Whether other numbers stand on both sides, or on one side of groups with spaces: columns of a table.
@@ -116,6 +143,8 @@ mod tests {
             ("tel: ", "71429196278", ""),
             ("17 ", "71429196278", " 42"),
             ("", "71429196279", ""),
+            ("", "202310010008", ""),
+            ("build ", "20240131-0", ""),
             ("x-", "71429196278", "-y"),
         ] {
             assert_eq!(alone(&among(before, text, after)), Outcome::Reject, "{before}{text}{after}");
