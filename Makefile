@@ -71,7 +71,7 @@ fuzz: ## Run every fuzz target for FUZZ_SECONDS seconds each
 runtime: ## Fetch ONNX Runtime's shared library into .sidewall/runtime
 	@$(PYTHON) scripts/fetch_runtime.py .sidewall/runtime
 
-train-injection: build runtime $(TRAIN)/.venv/.installed ## Train the injection classifier anew from SIDEWALL_DATA (an hour or more on two cores)
+train-injection: build runtime $(TRAIN)/.venv/.installed ## Train the injection classifier anew from SIDEWALL_DATA (about half an hour on two idle cores)
 	@$(TRAIN)/.venv/bin/python $(TRAIN)/train.py $(TRAIN)/.work/injection --scale 0.8 --epochs 1 $(ARGS)
 	@$(TRAIN)/.venv/bin/python $(TRAIN)/export.py $(TRAIN)/.work/injection models/injection
 	@$(TRAIN)/.venv/bin/python $(TRAIN)/calibrate.py $(TRAIN)/.work/injection models/injection

@@ -311,9 +311,9 @@ pub struct ClassifierSettings {
     pub providers: Vec<String>,
 }
 
-/// 2 s for an answer: ten times what 8 KiB of new text take on one core, a fraction of what the model behind us takes.
-pub const DEFAULT_CLASSIFIER_DEADLINE: Duration = Duration::from_secs(2);
-/// 64 exchanges that wait: on one thread about as many new turns as can be judged within the deadline.
+/// 10 s for an answer: a new document of some 300 KiB on one core; a prompt of that size keeps the model behind us busy longer.
+pub const DEFAULT_CLASSIFIER_DEADLINE: Duration = Duration::from_secs(10);
+/// 64 exchanges that wait: new turns of a page each that one thread judges within the deadline.
 pub const DEFAULT_CLASSIFIER_QUEUE: usize = 64;
 
 impl Default for ClassifierSettings {

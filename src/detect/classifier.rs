@@ -35,7 +35,7 @@ pub const KIND: &str = "injection.classifier";
 /// The word that placeholders of the kind would carry.
 const WORD: &str = "INJECTION";
 /// LIMIT: windows that go through the model at once: on a CPU, larger batches are no faster, and the deadline is looked at between two.
-const BATCH: usize = 8;
+const BATCH: usize = 4;
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
