@@ -24,6 +24,8 @@ pub const DEFAULT_USE_WITHIN: Duration = Duration::from_secs(900);
 pub const DEFAULT_MAX_OPEN: usize = 32;
 /// LIMIT: requests of all tenants, some 6 KiB each.
 const MAX_ENTRIES: usize = 4_096;
+/// LIMIT: of these a quarter for one tenant, whose principals may be many: the others' room is not its own.
+const MAX_OF_TENANT: usize = MAX_ENTRIES / 4;
 
 /// `[approvals]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,9 +162,9 @@ impl Approvals {
         subject: [u8; 32],
         now: Timestamp,
     ) -> Option<Ticket> {
-        let same = |entry: &&Entry| entry.asked.tenant == wanted.tenant && entry.asked.principal == wanted.principal;
-        let open = entries.values().filter(same).count();
-        if open >= self.settings.max_open || entries.len() >= MAX_ENTRIES {
+        let of_tenant = || entries.values().filter(|entry| entry.asked.tenant == wanted.tenant);
+        let own = of_tenant().filter(|entry| entry.asked.principal == wanted.principal).count();
+        if own >= self.settings.max_open || of_tenant().count() >= MAX_OF_TENANT || entries.len() >= MAX_ENTRIES {
             return None;
         }
         let expires = after(now, self.settings.decide_within);

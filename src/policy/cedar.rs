@@ -17,7 +17,7 @@ mod values;
 
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
@@ -245,6 +245,13 @@ fn common(caller: &Principal, now: Timestamp) -> Vec<(String, RestrictedExpressi
     context
 }
 
+/// The types of all entities, read once: to Cedar's parser a name is a whole text.
+static TYPES: LazyLock<Vec<(&'static str, EntityTypeName)>> = LazyLock::new(|| {
+    let names = ["Principal", "Role", "Tenant", "Action", "Tool", "Tag", "Model"];
+    names.into_iter().filter_map(|name| Some((name, EntityTypeName::from_str(name).ok()?))).collect()
+});
+
 fn uid(kind: &str, id: &str) -> Option<EntityUid> {
-    Some(EntityUid::from_type_name_and_id(EntityTypeName::from_str(kind).ok()?, EntityId::new(id)))
+    let (_, name) = TYPES.iter().find(|(known, _)| *known == kind)?;
+    Some(EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id)))
 }

@@ -325,6 +325,23 @@ fn what_is_printed_loads_again_decides_the_same_and_shows_no_secret() {
 }
 
 #[test]
+fn claims_that_users_write_themselves_are_warned_of() {
+    let jwt = |claim: &str| {
+        format!(
+            "[identity.jwt]\nissuer = \"https://idp.example.com/\"\naudience = \"x\"\ntenant = \"acme\"\nroles_claim = \"{claim}\"\n\
+             jwks = {{ url = \"https://idp.example.com/jwks\" }}\n"
+        )
+    };
+    for (claim, warned) in
+        [("roles", false), ("app_metadata.roles", false), ("user_metadata.roles", true), ("email", true)]
+    {
+        let config = load(&(LEAST.to_owned() + &jwt(claim))).unwrap();
+        let found = config.warnings.iter().any(|warning| warning.path == "identity.jwt.roles_claim");
+        assert_eq!(found, warned, "{claim}: {:?}", config.warnings);
+    }
+}
+
+#[test]
 fn approvals_need_policies_and_approvers_and_are_printed() {
     let told = load(&with("[approvals]\nmax_open = 0")).unwrap_err().to_string();
     for words in ["no [policy] could require an approval", "needs approvers that can be told", "out of range"] {

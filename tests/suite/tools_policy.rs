@@ -163,6 +163,10 @@ fn what_lints_find() {
             "approval-without-approver",
         ),
         (
+            "permit (principal, action == Action::\"call_tool\", resource in Tag::\"reads\") when { context.claims has email && context.claims.email like \"*@example.com\" };",
+            "self-asserted",
+        ),
+        (
             "permit (principal in Role::\"x\", action == Action::\"approve\", resource == Tool::\"refund\") when { context.requestor == \"x\" };",
             "type",
         ),

@@ -134,6 +134,16 @@ fn one_principal_cannot_fill_the_list() {
 }
 
 #[test]
+fn one_tenant_cannot_take_the_room_of_all() {
+    let store = store(ApprovalSettings { max_open: 2_000, ..ApprovalSettings::default() });
+    let settle = |who: &str, n: usize| store.settle(&[call(who, "transfer", json!({"n": n}))], now());
+    for n in 0..MAX_OF_TENANT {
+        assert!(matches!(settle(&format!("app-{}", n % 7), n)[..], [Standing::Open(_)]));
+    }
+    assert_eq!(settle("app-0", MAX_OF_TENANT), [Standing::Full]);
+}
+
+#[test]
 fn only_our_own_signed_requests_are_found_and_only_by_their_tenant() {
     let [store, other] = [(); 2].map(|()| store(ApprovalSettings::default()));
     let asked = ticket(&store.settle(&[call("app", "transfer", json!({"amount": 40}))], now()));

@@ -16,7 +16,7 @@ use crate::tools::{Registered, Registry};
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lint {
-    /// Which check: `allow-all`, `unknown-name`, `type`, `unreachable`, `money-without-forbid`, `unknown-requirement`, `approval-without-approver`.
+    /// Which check: `allow-all`, `unknown-name`, `type`, `unreachable`, `money-without-forbid`, `unknown-requirement`, `approval-without-approver`, `self-asserted`.
     pub check: &'static str,
     /// The policy's id, or the tool's name.
     pub subject: String,
@@ -128,6 +128,7 @@ pub fn lint(policies: &Policies, registry: &Registry) -> Vec<Lint> {
         unknown_names(policy, registry, &mut found);
         types(policy, &scope, registry, &mut found);
         requirements(policy, &scope, policies, registry, &mut found);
+        self_asserted(policy, &mut found);
     }
     for tool in registry.iter().filter(|tool| tool.tags.iter().any(|tag| **tag == *tags::MONEY)) {
         let forbids = |p: &&Policy| p.effect() == Effect::Forbid && Scope::of(p).covers_tool(CALL, tool);
@@ -170,6 +171,27 @@ fn unknown_names(policy: &Policy, registry: &Registry, found: &mut BTreeSet<Lint
             let what = format!("speaks of {kind}::{name:?}, which does not exist: it can never match");
             found.insert(Lint::new("unknown-name", policy.id(), what));
         }
+    }
+}
+
+/// Users type their own e-mail address into many identity providers; only a verified one says who they are (OpenID Connect Core 1.0,
+/// section 5.7).
+fn self_asserted(policy: &Policy, found: &mut BTreeSet<Lint>) {
+    let Ok(json) = policy.to_json() else { return };
+    if policy.effect() == Effect::Permit && reads_claim(&json, "email") && !reads_claim(&json, "email_verified") {
+        let what = "trusts an address that its user may have typed in; ask for context.claims.email_verified too";
+        found.insert(Lint::new("self-asserted", policy.id(), what));
+    }
+}
+
+/// True if a policy's JSON form reads `context.claims.NAME`.
+fn reads_claim(json: &Value, name: &str) -> bool {
+    let is = |at: &str, word: &str| json.pointer(at).and_then(Value::as_str) == Some(word);
+    let here = is("/./attr", name) && is("/./left/./attr", "claims") && is("/./left/./left/Var", "context");
+    here || match json {
+        Value::Object(members) => members.values().any(|value| reads_claim(value, name)),
+        Value::Array(items) => items.iter().any(|value| reads_claim(value, name)),
+        _ => false,
     }
 }
 

@@ -68,6 +68,11 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Jw
     })
 }
 
+/// Claims that a user can set: the profile (OpenID Connect Core 1.0, section 5.7: only `sub` with `iss` identifies), and the metadata that
+/// providers let their users edit (Auth0 and Supabase: `user_metadata`, Clerk: `unsafe_metadata`).
+const SELF_WRITTEN: [&str; 7] =
+    ["name", "nickname", "preferred_username", "email", "profile", "user_metadata", "unsafe_metadata"];
+
 fn mapping(table: &mut Table<'_>, reading: &mut Reading<'_>) -> Option<Mapping> {
     let at = table.at.clone();
     let claim = table.take("tenant_claim").map(|node| text(&node, reading));
@@ -87,6 +92,20 @@ fn mapping(table: &mut Table<'_>, reading: &mut Reading<'_>) -> Option<Mapping> 
     };
     let (principal, roles, scope) =
         (named("principal_claim", "sub"), named("roles_claim", "roles"), named("scope_claim", "scope"));
+    for (key, claim) in [("principal_claim", &principal), ("roles_claim", &roles), ("scope_claim", &scope)]
+        .into_iter()
+        .filter_map(|(key, claim)| Some((key, claim.as_deref()?)))
+        .chain(match &tenant {
+            Some(TenantFrom::Claim(claim)) => Some(("tenant_claim", claim.as_str())),
+            _ => None,
+        })
+    {
+        if SELF_WRITTEN.contains(&claim.split('.').next().unwrap_or_default()) {
+            let what = format!("reads {claim}, which users of many identity providers write themselves");
+            let at = At::absent(&format!("identity.jwt.{key}"));
+            reading.warn(&at, what, "name a claim that only the provider or its administrators write");
+        }
+    }
     let kept = match table.take("claims") {
         None => DEFAULT_KEPT.map(str::to_owned).to_vec(),
         Some(node) => node
