@@ -116,11 +116,19 @@ fn read_run(task: &Task<'_>, start: usize, end: usize, open: bool, out: &mut Rea
 fn read_piece(task: &Task<'_>, piece: TextSpan, open: bool, out: &mut Readings) {
     let bytes = task.bytes().get(piece.range()).unwrap_or_default();
     let run = Run::new(bytes, piece.start);
+    let first = out.views.len();
     if run.codes.iter().all(|b| value16(*b).is_some() || *b == b'x') {
         HEX.read(task, &run, open, out);
     }
     if run.codes.iter().all(|b| value32(*b).is_some()) {
         BASE32.read(task, &run, open, out);
+    }
+    if open {
+        // A further character may be none of these alphabets', and then the run was never written in them.
+        for reading in out.views.iter_mut().skip(first) {
+            reading.open = true;
+            out.hold = out.hold.min(reading.view.to_raw(TextSpan::new(0, 1)).start);
+        }
     }
     BASE64.read(task, &run, open, out);
 }

@@ -189,6 +189,21 @@ fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..6).prop_map(|p| p.concat())
 }
 
+#[test]
+fn a_run_may_turn_out_to_be_of_another_alphabet() {
+    // Hex, at a shift with a part that ends before the run does, up to the `M`.
+    let text = "323c2a22222e4858483020412020MA==";
+    let limits = Limits { stretch: 64, ..Limits::STREAM };
+    let whole = decode(&View::raw(text), limits, true, &mut DecodeState::default()).views;
+    for cut in 0..text.len() {
+        let mut state = DecodeState::default();
+        let now = decode(&View::raw(text.get(..cut).unwrap()), limits, false, &mut state);
+        let mut found: Vec<_> = now.views.into_iter().filter(|r| !r.open).collect();
+        found.extend(decode(&View::raw(text), limits, true, &mut state).views);
+        assert_eq!(place(&found), place(&whole), "cut at {cut}");
+    }
+}
+
 proptest! {
     #[test]
     fn bounds_hold_and_maps_stay_inside(text in texts()) {
