@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Candidate, Outcome, label};
 
-/// Confidence of an address in a network that is not the internet (RFC 1918, RFC 4193, RFC 6598, link-local).
-const PRIVATE: Outcome = Outcome::Confidence(55);
+/// Confidence of an address in a network that is not the internet (RFC 1918, RFC 4193, RFC 6598, link-local). Logs are full of them, and
+/// they name nobody outside that network: reported, and below what the profiles act on.
+const PRIVATE: Outcome = Outcome::Confidence(30);
 /// Confidence of an address that names no host, or every host itself.
 const NOBODY: Outcome = Outcome::Confidence(30);
 /// Prefixes of IPv6 that carry an IPv4 address: mapped and translated (RFC 4291, RFC 6052).
