@@ -5,17 +5,18 @@
 
 mod audit;
 mod identity;
+mod server;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use audit::{Audit, audit};
+use identity::Identity;
 use serde::Serialize;
+use server::{Server, Upstream, server, upstream};
 
-use crate::config::settings::ClientAuth;
-use crate::config::{Config, RulesetSettings, SecretSource, UnknownEndpoint, UpstreamSettings};
-use crate::identity::{Caller, VirtualKey};
+use crate::config::{Config, RulesetSettings, SecretSource};
 use crate::policy::settings::word;
 use crate::policy::{
     Action, Check, FailMode, Guardrail, Mode, Profile, Provenance, Rejection, StateSettings, ToolSettings,
@@ -44,84 +45,6 @@ pub struct Printed<'c> {
     #[serde(skip_serializing_if = "Option::is_none")]
     classifier: Option<Classifier<'c>>,
     audit: Audit,
-}
-
-#[derive(Debug, Serialize)]
-struct Server {
-    listen: Vec<String>,
-    admin: String,
-    max_body_bytes: usize,
-    max_in_flight_bytes: usize,
-    max_connections: usize,
-    max_concurrency: usize,
-    header_timeout: String,
-    body_timeout: String,
-    idle_timeout: String,
-    write_timeout: String,
-    upstream_timeout: String,
-    drain_timeout: String,
-    unknown_endpoint: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls: Option<Tls>,
-}
-
-#[derive(Debug, Serialize)]
-struct Tls {
-    certificate: String,
-    key: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_ca: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_auth: Option<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-struct Upstream<'c> {
-    name: &'c str,
-    dialects: Vec<&'c str>,
-    url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credential: Option<BTreeMap<&'static str, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ca: Option<String>,
-    connect_timeout: String,
-    response_timeout: String,
-    idle_timeout: String,
-    allow_link_local: bool,
-    allow_plaintext: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Identity<'c> {
-    order: Vec<&'static str>,
-    tenant_header: &'c str,
-    #[serde(rename = "static", skip_serializing_if = "Option::is_none")]
-    fallback: Option<PrintedCaller<'c>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    virtual_key: Vec<Key<'c>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jwt: Option<identity::Jwt<'c>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mtls: Option<identity::Mtls<'c>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Key<'c> {
-    sha256: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<String>,
-    #[serde(flatten)]
-    caller: PrintedCaller<'c>,
-}
-
-#[derive(Debug, Serialize)]
-struct PrintedCaller<'c> {
-    tenant: &'c str,
-    principal: &'c str,
-    roles: Vec<&'c str>,
-    scopes: Vec<&'c str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    act_for: Vec<&'c str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -228,14 +151,7 @@ impl<'c> Printed<'c> {
             profile: config.profile,
             server: server(config),
             upstream: config.upstreams.iter().map(upstream).collect(),
-            identity: Identity {
-                order: config.identity.order.iter().map(|method| method.name()).collect(),
-                tenant_header: config.identity.tenant_header.as_str(),
-                fallback: config.identity.fallback.as_ref().map(caller),
-                virtual_key: config.identity.virtual_keys.iter().map(virtual_key).collect(),
-                jwt: config.identity.jwt.as_ref().map(identity::jwt),
-                mtls: config.identity.mtls.as_ref().map(identity::mtls),
-            },
+            identity: identity::identity(&config.identity),
             guardrail: rows.iter().map(row).collect(),
             tools: tools(&config.tools),
             policy: config.tools.policy_path.as_deref().map(|path| Policy { dir: shown(path) }),
@@ -293,71 +209,6 @@ fn state(settings: &StateSettings) -> State {
             .iter()
             .map(|row| AllowedState { uses: words(&row.uses), tenants: words(&row.tenants) })
             .collect(),
-    }
-}
-
-fn server(config: &Config) -> Server {
-    let server = &config.server;
-    Server {
-        listen: server.listen.iter().map(ToString::to_string).collect(),
-        admin: server.admin.to_string(),
-        max_body_bytes: server.max_body_bytes,
-        max_in_flight_bytes: server.max_in_flight_bytes,
-        max_connections: server.max_connections,
-        max_concurrency: server.max_concurrency,
-        header_timeout: duration(server.header_timeout),
-        body_timeout: duration(server.body_timeout),
-        idle_timeout: duration(server.idle_timeout),
-        write_timeout: duration(server.write_timeout),
-        upstream_timeout: duration(server.upstream_timeout),
-        drain_timeout: duration(server.drain_timeout),
-        unknown_endpoint: match server.unknown_endpoint {
-            UnknownEndpoint::Inspect => "inspect",
-            UnknownEndpoint::Deny => "deny",
-        },
-        tls: server.tls.as_ref().map(|tls| Tls {
-            certificate: shown(&tls.certificate),
-            key: shown(&tls.key),
-            client_ca: tls.client_ca.as_deref().map(shown),
-            client_auth: tls.client_ca.as_ref().map(|_| match tls.client_auth {
-                ClientAuth::Required => "required",
-                ClientAuth::Optional => "optional",
-            }),
-        }),
-    }
-}
-
-fn upstream(upstream: &UpstreamSettings) -> Upstream<'_> {
-    Upstream {
-        name: &upstream.name,
-        dialects: upstream.dialects.iter().map(AsRef::as_ref).collect(),
-        url: upstream.url.to_string(),
-        credential: upstream.credential.as_ref().map(|credential| source(&credential.source)),
-        ca: upstream.ca.as_deref().map(shown),
-        connect_timeout: duration(upstream.connect_timeout),
-        response_timeout: duration(upstream.response_timeout),
-        idle_timeout: duration(upstream.idle_timeout),
-        allow_link_local: upstream.allow_link_local,
-        allow_plaintext: upstream.allow_plaintext,
-    }
-}
-
-fn virtual_key(key: &VirtualKey) -> Key<'_> {
-    Key {
-        sha256: key.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
-        expires: key.expires.map(|expires| expires.to_string()),
-        caller: caller(&key.caller),
-    }
-}
-
-fn caller(caller: &Caller) -> PrintedCaller<'_> {
-    let principal = &caller.principal;
-    PrintedCaller {
-        tenant: &principal.tenant,
-        principal: &principal.name,
-        roles: principal.roles.iter().map(AsRef::as_ref).collect(),
-        scopes: principal.scopes.iter().map(AsRef::as_ref).collect(),
-        act_for: caller.act_for.patterns().collect(),
     }
 }
 

@@ -14,7 +14,7 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition};
 
-use super::ruleset::numeral::{self, Bytes};
+use super::ruleset::bytes::{Bytes, bytes, first_byte};
 
 /// Counted repetitions above this count as unbounded: keeps the automaton small.
 const MAX_COUNTED: u32 = 6;
@@ -117,7 +117,7 @@ struct Plain {
 
 impl Plain {
     fn of(hir: &Hir) -> Self {
-        Self { first: numeral::first_byte(hir), all: numeral::bytes(hir) }
+        Self { first: first_byte(hir), all: bytes(hir) }
     }
 
     /// Numbers (0) have no letters, tokens (1) no spaces; what has both, or goes beyond ASCII, is neither.

@@ -5,6 +5,7 @@
 
 mod allow;
 mod broad;
+pub(crate) mod bytes;
 mod compile;
 mod embedded;
 mod errors;

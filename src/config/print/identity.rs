@@ -1,14 +1,48 @@
-//! `[identity.jwt]` and `[identity.mtls]`, written out.
+//! `[identity]`, written out.
 
 use serde::Serialize;
 
-use super::{PrintedCaller, caller, duration, shown};
+use super::{duration, shown};
 use crate::identity::mapping::TenantFrom;
-use crate::identity::settings::{CertificateName, JwksSource, JwtSettings, MtlsSettings};
+use crate::identity::settings::{CertificateName, IdentitySettings, JwksSource, JwtSettings, MtlsSettings};
 use crate::identity::token::algorithm_name;
+use crate::identity::{Caller, VirtualKey};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Jwt<'c> {
+pub(super) struct Identity<'c> {
+    order: Vec<&'static str>,
+    tenant_header: &'c str,
+    #[serde(rename = "static", skip_serializing_if = "Option::is_none")]
+    fallback: Option<PrintedCaller<'c>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    virtual_key: Vec<Key<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwt: Option<Jwt<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mtls: Option<Mtls<'c>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Key<'c> {
+    sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+    #[serde(flatten)]
+    caller: PrintedCaller<'c>,
+}
+
+#[derive(Debug, Serialize)]
+struct PrintedCaller<'c> {
+    tenant: &'c str,
+    principal: &'c str,
+    roles: Vec<&'c str>,
+    scopes: Vec<&'c str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    act_for: Vec<&'c str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Jwt<'c> {
     issuer: &'c str,
     audience: &'c [String],
     algorithms: Vec<&'static str>,
@@ -53,7 +87,7 @@ struct Trusted<'c> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Mtls<'c> {
+struct Mtls<'c> {
     #[serde(skip_serializing_if = "Option::is_none")]
     spiffe: Option<String>,
     roles: Vec<&'c str>,
@@ -72,7 +106,37 @@ struct Certificate<'c> {
     caller: PrintedCaller<'c>,
 }
 
-pub(super) fn jwt(jwt: &JwtSettings) -> Jwt<'_> {
+pub(super) fn identity(settings: &IdentitySettings) -> Identity<'_> {
+    Identity {
+        order: settings.order.iter().map(|method| method.name()).collect(),
+        tenant_header: settings.tenant_header.as_str(),
+        fallback: settings.fallback.as_ref().map(caller),
+        virtual_key: settings.virtual_keys.iter().map(virtual_key).collect(),
+        jwt: settings.jwt.as_ref().map(jwt),
+        mtls: settings.mtls.as_ref().map(mtls),
+    }
+}
+
+fn virtual_key(key: &VirtualKey) -> Key<'_> {
+    Key {
+        sha256: key.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        expires: key.expires.map(|expires| expires.to_string()),
+        caller: caller(&key.caller),
+    }
+}
+
+fn caller(caller: &Caller) -> PrintedCaller<'_> {
+    let principal = &caller.principal;
+    PrintedCaller {
+        tenant: &principal.tenant,
+        principal: &principal.name,
+        roles: principal.roles.iter().map(AsRef::as_ref).collect(),
+        scopes: principal.scopes.iter().map(AsRef::as_ref).collect(),
+        act_for: caller.act_for.patterns().collect(),
+    }
+}
+
+fn jwt(jwt: &JwtSettings) -> Jwt<'_> {
     let (tenant, tenant_claim) = match &jwt.mapping.tenant {
         TenantFrom::Fixed(tenant) => (Some(tenant.as_ref()), None),
         TenantFrom::Claim(claim) => (None, Some(claim.as_str())),
@@ -113,7 +177,7 @@ fn jwks(source: &JwksSource) -> Jwks {
     }
 }
 
-pub(super) fn mtls(mtls: &MtlsSettings) -> Mtls<'_> {
+fn mtls(mtls: &MtlsSettings) -> Mtls<'_> {
     Mtls {
         spiffe: mtls.spiffe.as_ref().map(ToString::to_string),
         roles: mtls.roles.iter().map(AsRef::as_ref).collect(),
