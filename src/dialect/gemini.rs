@@ -255,5 +255,5 @@ pub static ENDPOINTS: [Endpoint; 14] = [
 ];
 
 const fn endpoint(name: &'static str, path: &'static str) -> Endpoint {
-    Endpoint::new(&DIALECT, name, "POST", path, LAYOUT)
+    Endpoint::new(&DIALECT, name, "POST", path, LAYOUT).naming_model()
 }

@@ -119,5 +119,5 @@ pub static AZURE: [Endpoint; 11] = [
 ];
 
 const fn azure(name: &'static str, path: &'static str, layout: Layout) -> Endpoint {
-    Endpoint::new(&AZURE_DIALECT, name, "POST", path, layout)
+    Endpoint::new(&AZURE_DIALECT, name, "POST", path, layout).naming_model()
 }

@@ -48,6 +48,8 @@ pub struct Endpoint {
     pub marker: Option<&'static str>,
     /// False: no table row mentions it; `unknown_endpoint` of the configuration decides.
     pub known: bool,
+    /// True if `*` in the path stands for the model.
+    pub names_model: bool,
     /// True if a whole answer is an array that is written while it is read.
     pub elements: bool,
     /// What every call of it uses of the provider's state.
@@ -91,6 +93,7 @@ impl Endpoint {
             known: true,
             state: None,
             elements: false,
+            names_model: false,
             layout,
             compiled: OnceLock::new(),
         }
@@ -101,6 +104,23 @@ impl Endpoint {
     pub const fn with_elements(mut self) -> Self {
         self.elements = true;
         self
+    }
+
+    /// The same endpoint, whose path names the model where it has a `*`.
+    #[must_use]
+    pub const fn naming_model(mut self) -> Self {
+        self.names_model = true;
+        self
+    }
+
+    /// The model that `path` names, if paths of this endpoint name one.
+    #[must_use]
+    pub fn model_in<'p>(&self, path: &'p str) -> Option<&'p str> {
+        if !self.names_model {
+            return None;
+        }
+        let mut segments = self.path.split('/').zip(path.split('/'));
+        segments.find_map(|(pattern, segment)| segment.strip_suffix(pattern.strip_prefix('*')?))
     }
 
     /// The same endpoint, each of whose calls uses the provider's state.
@@ -129,6 +149,7 @@ impl Endpoint {
             known: true,
             state: None,
             elements: false,
+            names_model: false,
             layout,
             compiled: OnceLock::new(),
         }
@@ -205,6 +226,7 @@ const fn rowless(dialect: &'static Dialect, name: &'static str) -> Endpoint {
         known: false,
         state: None,
         elements: false,
+        names_model: false,
         layout,
         compiled: OnceLock::new(),
     }
@@ -274,6 +296,15 @@ mod tests {
         ] {
             let endpoint = route("POST", path, &|_| false).endpoint;
             assert_eq!((endpoint.name, endpoint.dialect.name), (name, dialect), "{path}");
+        }
+        for (path, model) in [
+            ("/v1beta/models/gemini-3-flash:generateContent", Some("gemini-3-flash")),
+            ("/v1beta1/publishers/google/models/gemini-3-pro:streamGenerateContent", Some("gemini-3-pro")),
+            ("/openai/deployments/my-model/chat/completions", Some("my-model")),
+            ("/openai/v1/chat/completions", None),
+            ("/v1/chat/completions", None),
+        ] {
+            assert_eq!(route("POST", path, &|_| false).endpoint.model_in(path), model, "{path}");
         }
         assert!(!route("POST", "/v1beta/models/:generateContent", &|_| false).endpoint.known);
         for (method, path, dialect) in [

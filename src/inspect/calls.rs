@@ -242,18 +242,24 @@ impl Context {
         Refusal { code, path: Arc::clone(path), rule, detail: denial.detail, approvals }
     }
 
-    /// Asks whether the caller may use the model that its request names.
+    /// Asks whether the caller may use every model that its request names; one that names none is judged by the empty name.
     ///
     /// # Errors
     /// The refusal.
     pub(super) fn judge_model(&mut self) -> Result<(), Refusal> {
         let tools = Arc::clone(&self.guards.tools);
         let caller = self.guards.caller.clone();
-        let model = self.model.clone().unwrap_or_default();
-        let Err(denial) = tools.use_model(caller.as_deref(), &model, self.max_tokens, Timestamp::now()) else {
-            return Ok(());
-        };
-        if tools.check() == Check::Enforce { Err(self.refuse_denied(denial, &Arc::from("model"))) } else { Ok(()) }
+        let mut models = std::mem::take(&mut self.models);
+        if models.is_empty() {
+            models.insert(String::new());
+        }
+        for model in models {
+            let ruling = tools.use_model(caller.as_deref(), &model, self.max_tokens, Timestamp::now());
+            if let (Err(denial), Check::Enforce) = (ruling, tools.check()) {
+                return Err(self.refuse_denied(denial, &Arc::from("model")));
+            }
+        }
+        Ok(())
     }
 }
 

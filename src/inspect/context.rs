@@ -1,5 +1,6 @@
 //! What the inspection of one phase carries along: the guards, the vault, the report.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use crate::detect::{Finding, RuleInfo, Ruleset, injection_score};
@@ -61,8 +62,9 @@ pub(super) struct Context {
     pub tracing: bool,
     /// What the stream has told, if some of what follows may repeat it.
     pub told: Option<Told>,
-    /// The model and the most tokens that the request names.
-    pub model: Option<String>,
+    /// The models that the request names, in its body or in its path: a body of several calls may name several.
+    pub models: BTreeSet<String>,
+    /// The most tokens that the request names.
     pub max_tokens: Option<u64>,
     /// Texts that a classifier is to judge.
     pub questions: Vec<Question>,
@@ -111,7 +113,7 @@ impl Context {
             can_withdraw: can_withdraw(endpoint),
             tracing: false,
             told: None,
-            model: None,
+            models: BTreeSet::new(),
             max_tokens: None,
             questions: Vec::new(),
             report: Report::default(),

@@ -68,20 +68,24 @@ pub fn inspect_request(
     endpoint: &'static Endpoint,
     body: Bytes,
 ) -> Result<InspectedRequest, Box<(Refusal, Report)>> {
-    begin_request(guards, endpoint, body)?.settle(Vec::new())
+    begin_request(guards, endpoint, None, body)?.settle(Vec::new())
 }
 
-/// Inspects a request's body as far as rules go. CPU-bound; no I/O.
+/// Inspects a request's body as far as rules go. CPU-bound; no I/O. `model`: the one that the path names, for policy and the record;
+/// the path itself is for the proxy to inspect.
 ///
 /// # Errors
 /// A [`Refusal`] with the report of what was found until then.
 pub fn begin_request(
     guards: &Guards,
     endpoint: &'static Endpoint,
+    model: Option<&str>,
     body: Bytes,
 ) -> Result<PendingRequest, Box<(Refusal, Report)>> {
     let vault = Vault::new(guards.key.clone());
     let mut context = Context::new(guards.clone(), Phase::Request, endpoint, vault, Toolbox::default());
+    context.report.model = model.map(str::to_owned);
+    context.models.extend(model.map(str::to_owned));
     match inspect(&mut context, endpoint, body) {
         Ok(body) => Ok(PendingRequest { context, body }),
         Err(refusal) => Err(Box::new((refusal, context.report))),

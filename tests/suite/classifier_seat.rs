@@ -48,7 +48,7 @@ type Ended = Result<InspectedRequest, Box<(Refusal, Report)>>;
 /// Runs a chat with these messages; every question gets `answer`. Returns what was asked, and how it ended.
 fn run(guards: &Guards, messages: &serde_json::Value, answer: &Result<u8, Gap>) -> (Vec<(Part, String)>, Ended) {
     let body = json!({ "model": "m", "messages": messages }).to_string();
-    let mut pending = match begin_request(guards, chat(), Bytes::from(body)) {
+    let mut pending = match begin_request(guards, chat(), None, Bytes::from(body)) {
         Ok(pending) => pending,
         Err(refused) => return (Vec::new(), Err(refused)),
     };

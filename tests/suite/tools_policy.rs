@@ -14,6 +14,7 @@ use sidewall::redact::Filtered;
 use sidewall::tools::{Arguments, Registry};
 
 use crate::engine;
+use crate::support::{Sidecar, Upstream, json_response, send, text};
 use crate::tools_calls::{Call, SPEECHES, Speech};
 
 fn templates() -> std::path::PathBuf {
@@ -641,4 +642,43 @@ fn an_agent_that_obeys_an_injected_tool_result_is_stopped() {
             }
         }
     }
+}
+
+/// A model that the path names is judged as one that the body names, and so is every model of a body that names several.
+#[tokio::test]
+async fn a_model_is_judged_wherever_the_request_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = "@id(\"any\")\npermit (principal, action == Action::\"use_model\", resource);\n\
+                  @id(\"dear\")\nforbid (principal, action == Action::\"use_model\", resource == Model::\"dear\");\n";
+    std::fs::write(folder.path().join("models.cedar"), policy).unwrap();
+    let upstream = Upstream::start(vec![json_response("200 OK", "{}")]).await;
+    let more = format!(
+        "[[upstream]]\nname = \"others\"\ndialects = [\"gemini\", \"azure\"]\nurl = \"http://{}\"\n[policy]\ndir = \"{}\"\n",
+        upstream.address,
+        folder.path().display()
+    );
+    let sidecar = Sidecar::start(upstream.address, "", "", &more).await;
+    let contents = json!({"contents": [{"role": "user", "parts": [{"text": "Hello."}]}]});
+    let messages = json!({"messages": [{"role": "user", "content": "Hello."}]});
+    let embed = |model: &str| json!({"model": model, "content": {"parts": [{"text": "Hello."}]}});
+    let batch = |models: [&str; 2]| json!({"requests": models.map(embed)});
+    for (path, body, status) in [
+        ("/v1beta/models/cheap:generateContent", &contents, 200),
+        ("/v1beta/models/dear:generateContent", &contents, 403),
+        ("/v1beta/models/dear:streamGenerateContent", &contents, 403),
+        ("/openai/deployments/cheap/chat/completions", &messages, 200),
+        ("/openai/deployments/dear/chat/completions", &messages, 403),
+        ("/v1beta/models/cheap:batchEmbedContents", &batch(["cheap", "cheap"]), 200),
+        ("/v1beta/models/cheap:batchEmbedContents", &batch(["dear", "cheap"]), 403),
+        ("/v1beta/models/cheap:batchEmbedContents", &batch(["cheap", "dear"]), 403),
+    ] {
+        let mut call = sidecar.chat(&body.to_string());
+        *call.uri_mut() = format!("http://{}{path}", sidecar.address).parse().unwrap();
+        let response = send(call).await;
+        let answered = response.status().as_u16();
+        let told = text(response).await;
+        assert_eq!((answered, told.contains("sidewall_model")), (status, status == 403), "{path} {body}: {told}");
+    }
+    // What was refused never left.
+    assert!(upstream.requests().iter().all(|request| !request.contains("dear")));
 }

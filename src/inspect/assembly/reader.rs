@@ -176,7 +176,7 @@ impl Reader<'_> {
                     call.append_name(raw, slot.escaped);
                 }
                 if class == Class::Model && request {
-                    self.context.model = Some(unescape(raw, slot.escaped).into_owned());
+                    self.context.models.insert(unescape(raw, slot.escaped).into_owned());
                 }
                 // What a caller wrote is inspected even where a program's identifier is expected.
                 let minted = !request
