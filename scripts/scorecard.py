@@ -56,8 +56,9 @@ def main(program):
         return 0
     family = families()
     per_file = {name: evaluate(program, "pii", [DATA / "pii" / f"{name}.jsonl"]) for name in LABELLED}
-    code = evaluate(program, "pii", [DATA / "pii" / "hardneg_dev.jsonl"])
-    chat = evaluate(program, "pii", clean_rows())
+    # `neg_for` says which types a row is known to have none of; here every finding counts.
+    code = evaluate(program, "pii", rows_without_labels(["pii/hardneg_dev"]))
+    chat = evaluate(program, "pii", rows_without_labels([f"injection/{name}" for name in CLEAN]))
     secrets = evaluate(program, "secrets", [DATA / "secrets" / f"{name}.jsonl" for name in SECRETS])
 
     scores = {name: [0, 0, 0] for name, *_ in FAMILIES}
@@ -84,15 +85,18 @@ def evaluate(program, task, files):
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def clean_rows():
-    """The benign rows of CLEAN as rows without a label, in a file that lives as long as the process."""
+KEPT = []
+
+
+def rows_without_labels(names):
+    """The benign rows of files as rows in which nothing is labelled, in a file that lives as long as the process."""
     out = tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8")
-    clean_rows.kept = out
-    for name in CLEAN:
-        with open(DATA / "injection" / f"{name}.jsonl", encoding="utf-8") as lines:
+    KEPT.append(out)
+    for name in names:
+        with open(DATA / f"{name}.jsonl", encoding="utf-8") as lines:
             for row in map(json.loads, lines):
-                if row.get("label") == 0:
-                    out.write(json.dumps({"text": row["text"], "spans": [], "source": name}) + "\n")
+                if row.get("label", 0) == 0 and not row.get("spans") and not row.get("ambiguous"):
+                    out.write(json.dumps({"text": row["text"], "spans": [], "source": name.split("/")[-1]}) + "\n")
     out.flush()
     return [pathlib.Path(out.name)]
 

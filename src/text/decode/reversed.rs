@@ -37,8 +37,9 @@ pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
         let start = at + bytes.get(at..).unwrap_or_default().iter().take_while(|b| !in_word(**b)).count();
         let len = bytes.get(start..).unwrap_or_default().iter().take_while(|b| in_word(**b)).count();
         if !task.ended && start + len == bytes.len() && len <= *WORD.end() {
-            let is = is_telling(bytes.get(start..).unwrap_or_default());
-            if is && len > 0 {
+            // What is a version so far may go on as something else.
+            let word = bytes.get(start..).unwrap_or_default();
+            if word.contains(&b'@') || is_telling(word) {
                 out.hold(task, start);
             }
             return start;
@@ -63,7 +64,13 @@ fn in_word(byte: u8) -> bool {
 fn is_telling(word: &[u8]) -> bool {
     // `blk_4702684774678057084` is a name and a number, and neither is a key backwards.
     let mixed = |part: &[u8]| part.iter().any(u8::is_ascii_digit) && part.iter().any(u8::is_ascii_alphabetic);
-    word.contains(&b'@') || (word.len() >= KEY && word.split(|b| !b.is_ascii_alphanumeric()).any(mixed))
+    let at = word.iter().position(|b| *b == b'@');
+    // `lodash.sortby@4.7.0` is a package and its version.
+    let version = |part: &[u8]| part.contains(&b'.') && part.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    if at.is_some_and(|at| word.get(at + 1..).is_some_and(version)) {
+        return false;
+    }
+    at.is_some() || (word.len() >= KEY && word.split(|b| !b.is_ascii_alphanumeric()).any(mixed))
 }
 
 #[cfg(test)]
@@ -71,11 +78,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_and_a_number_are_no_key_backwards() {
-        for word in ["blk_-4702684774678057084", "part-00000000001976", "attempt_20081109203"] {
+    fn names_numbers_and_versions_are_no_keys_and_addresses_backwards() {
+        for word in [
+            "blk_-4702684774678057084",
+            "part-00000000001976",
+            "attempt_20081109203",
+            "lodash.sortby@4.7.0",
+            "node-16@10.0.3",
+        ] {
             assert!(!is_telling(word.as_bytes()), "{word}");
         }
-        for word in ["moc.elpmaxe@ada", "H58D7wKbT4r7XmL2fZ9q_evil_ks"] {
+        for word in ["moc.elpmaxe@ada", "moc.elpmaxe@12345", "moc.elpmaxe@4.ada", "H58D7wKbT4r7XmL2fZ9q_evil_ks"] {
             assert!(is_telling(word.as_bytes()), "{word}");
         }
     }
