@@ -19,9 +19,8 @@ const BATCH_BYTES: usize = 1 << 20;
 /// How long a record that nobody awaits stays in memory. Long enough for a fast upstream's answer, whose completion then shares its
 /// commit; short beside any model's.
 const LAZY: Duration = Duration::from_millis(2);
-/// How long an awaited record may wait for company: for as many as were seen in the cycle before it, if that wrote several at once,
-/// and for the ends of exchanges whose admission has just come. About two syncs of a fast disk: less would seldom gather more
-/// than the sync itself does.
+/// How long an awaited record may wait for company: for half of those who are about, so that the others gather while these are written,
+/// and for the ends of half of the exchanges whose admission has just come. About ten syncs of a fast disk.
 const GATHER: Duration = Duration::from_millis(1);
 
 /// One record and who waits for it.
@@ -178,25 +177,32 @@ pub(crate) struct Jobs {
     queue: Arc<Queue>,
     /// Awaited jobs of the last batch.
     company: usize,
+    /// Those, and the awaited ones that had come by the time it was written.
+    about: usize,
 }
 
 impl Jobs {
     pub(crate) const fn new(queue: Arc<Queue>) -> Self {
-        Self { queue, company: 0 }
+        Self { queue, company: 0, about: 0 }
+    }
+
+    /// The last batch is written, and nobody has been told yet: whoever has been may be back before the writer looks again, and would
+    /// be counted twice then.
+    pub(crate) fn written(&mut self) {
+        self.about = self.company + self.queue.lock().awaited;
     }
 
     /// Waits for the next batch. With an `End`, it is the last one. Without jobs for as long as until `tick`, or woken to declare what
     /// was shed, it comes empty.
     pub(crate) fn next(&mut self, tick: Option<Instant>) -> Turn {
         let mut state = self.queue.lock();
-        // Who was answered last and who came meanwhile are all that seem to be about.
-        let target = if self.company > 1 { self.company + state.awaited } else { 1 };
+        let target = self.about.div_ceil(2).max(1);
         let mut gather = None;
         // Kept awake for a while, so that a lazy job of a busy time wakes nobody.
         let mut rest = Some(Instant::now() + LAZY);
         loop {
             let now = Instant::now();
-            // Of each exchange about, an admission is here and perhaps what ends it, which is awaited.
+            // An exchange about has its admission here, and will soon await what ends it.
             let target = target.max(state.jobs.len().div_ceil(2));
             let (sleep, until) = if state.ended || state.awaited >= target {
                 break;
@@ -283,7 +289,9 @@ mod tests {
     }
 
     fn taken(jobs: &mut Jobs) -> usize {
-        jobs.next(None).jobs.len()
+        let taken = jobs.next(None).jobs.len();
+        jobs.written();
+        taken
     }
 
     #[test]
@@ -367,14 +375,32 @@ mod tests {
     }
 
     #[test]
-    fn a_group_gathers_as_many_as_were_about_and_waits_no_longer_than_it_may() {
+    fn half_of_those_about_make_a_group_and_nobody_is_counted_twice() {
         let queue = Arc::new(Queue::default());
         let mut jobs = Jobs::new(Arc::clone(&queue));
-        queue.push(job(true, false)).unwrap();
-        queue.push(job(true, false)).unwrap();
-        assert_eq!((taken(&mut jobs), jobs.company), (2, 2));
-        // The second of the two does not come back.
-        queue.push(job(true, false)).unwrap();
-        assert_eq!((taken(&mut jobs), jobs.company), (1, 1));
+        let awaited = |count: usize| (0..count).for_each(|_| _ = queue.push(job(true, false)).unwrap());
+        awaited(6);
+        assert_eq!(jobs.next(None).jobs.len(), 6);
+        // Two more came while these were written; then the six are told, and four of them are back at once.
+        awaited(2);
+        jobs.written();
+        awaited(4);
+        assert_eq!((jobs.company, jobs.about), (6, 8));
+        assert_eq!(taken(&mut jobs), 6, "more than half: no need to wait");
+        // Three were about at most: two make a group.
+        (jobs.about, jobs.company) = (3, 3);
+        awaited(1);
+        let late = Arc::clone(&queue);
+        let writer = std::thread::spawn(move || (taken(&mut jobs), jobs));
+        while queue.lock().sleep != Sleep::Awaited(2) {
+            std::thread::yield_now();
+        }
+        late.push(job(true, false)).unwrap();
+        let (group, mut jobs) = writer.join().unwrap();
+        assert_eq!(group, 2);
+        // One who does not come back is waited for no longer than it may.
+        jobs.about = 64;
+        awaited(1);
+        assert_eq!((taken(&mut jobs), jobs.about), (1, 1));
     }
 }

@@ -127,7 +127,7 @@ impl Writer {
                 shed.add_to(&mut self.shed, &tenant);
             }
             let idle = turn.jobs.is_empty();
-            self.answer(turn.jobs);
+            self.answer(turn.jobs, &mut jobs);
             match turn.end {
                 Some(End::Closed(reply)) => {
                     let result = self.finish();
@@ -164,7 +164,7 @@ impl Writer {
         }
     }
 
-    fn answer(&mut self, batch: Vec<Job>) {
+    fn answer(&mut self, batch: Vec<Job>, jobs: &mut Jobs) {
         if batch.is_empty() && self.shed.is_empty() {
             return;
         }
@@ -174,6 +174,7 @@ impl Writer {
             .map(|job| Sealable { tenant: &job.tenant, recipients: &job.recipients, text: &job.text })
             .collect();
         let result = self.commit(&sealable);
+        jobs.written();
         metrics::histogram!("sidewall_audit_commit_seconds").record(start.elapsed());
         match result {
             Ok(receipts) => {

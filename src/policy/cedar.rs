@@ -13,6 +13,7 @@ pub mod lint;
 mod load;
 pub mod map;
 pub mod schema;
+mod slice;
 mod values;
 
 use std::collections::{HashMap, HashSet};
@@ -30,6 +31,7 @@ use crate::identity::{Claim, Principal};
 use crate::tools::provenance::Taint;
 
 pub use load::LoadError;
+use slice::{Seen, Slices};
 
 /// What a policy may require (`@require("…")`); anything else nobody can fulfil.
 pub const APPROVAL: &str = "approval";
@@ -38,8 +40,10 @@ pub const APPROVAL: &str = "approval";
 #[derive(Debug)]
 pub struct Policies {
     set: PolicySet,
+    slices: Slices,
     /// The same without what depends on the context: for the question whether a tool could be called at all.
-    scopes: PolicySet,
+    scopes: Slices,
+    seen: Seen,
     authorizer: Authorizer,
     hash: String,
 }
@@ -137,7 +141,9 @@ impl Policies {
     /// May `caller` call this tool with these arguments?
     #[must_use]
     pub fn call_tool(&self, caller: &Principal, facts: &CallFacts<'_>) -> Ruling {
-        let Some(arguments) = values::record(facts.arguments, facts.schema) else { return Ruling::failed() };
+        let Some(arguments) = values::record(facts.arguments, facts.schema, &self.seen) else {
+            return Ruling::failed();
+        };
         let mut context = common(caller, facts.now);
         context.push(("arguments".to_owned(), arguments));
         let by_injection = facts.taint.is_some_and(|taint| taint.by_injection);
@@ -145,7 +151,7 @@ impl Policies {
         context.push(("tainted_by_injection".to_owned(), RestrictedExpression::new_bool(by_injection)));
         context.push(("kinds".to_owned(), values::strings(facts.kinds)));
         context.push(("restored".to_owned(), RestrictedExpression::new_bool(facts.restored)));
-        self.judge(&self.set, caller, "call_tool", ("Tool", facts.tool, facts.tags), context)
+        self.judge(&self.slices, caller, "call_tool", ("Tool", facts.tool, facts.tags), context)
     }
 
     /// Could `caller` call this tool with any arguments? Asks what the policies say apart from the context.
@@ -162,7 +168,7 @@ impl Policies {
             let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
             context.push(("max_tokens".to_owned(), RestrictedExpression::new_long(tokens)));
         }
-        self.judge(&self.set, caller, "use_model", ("Model", facts.model, &[]), context)
+        self.judge(&self.slices, caller, "use_model", ("Model", facts.model, &[]), context)
     }
 
     /// May `approver` decide on another's call of this tool?
@@ -170,7 +176,7 @@ impl Policies {
     pub fn approve(&self, approver: &Principal, facts: ApprovalFacts<'_>) -> Ruling {
         let mut context = common(approver, facts.now);
         context.push(("requester".to_owned(), RestrictedExpression::new_string(facts.requester.to_owned())));
-        self.judge(&self.set, approver, "approve", ("Tool", facts.tool, facts.tags), context)
+        self.judge(&self.slices, approver, "approve", ("Tool", facts.tool, facts.tags), context)
     }
 
     /// Hash of the policies, for records.
@@ -187,23 +193,24 @@ impl Policies {
 
     fn judge(
         &self,
-        set: &PolicySet,
+        slices: &Slices,
         caller: &Principal,
         action: &str,
         (kind, name, tags): (&str, &str, &[Arc<str>]),
         context: Vec<(String, RestrictedExpression)>,
     ) -> Ruling {
-        self.try_judge(set, caller, action, (kind, name, tags), context).unwrap_or_else(Ruling::failed)
+        self.try_judge(slices, caller, action, (kind, name, tags), context).unwrap_or_else(Ruling::failed)
     }
 
     fn try_judge(
         &self,
-        set: &PolicySet,
+        slices: &Slices,
         caller: &Principal,
         action: &str,
         (kind, name, tags): (&str, &str, &[Arc<str>]),
         context: Vec<(String, RestrictedExpression)>,
     ) -> Option<Ruling> {
+        let set = slices.find(action, name)?;
         let principal = uid("Principal", &format!("{}/{}", caller.tenant, caller.name))?;
         let resource = uid(kind, name)?;
         let mut groups: HashSet<EntityUid> = caller.roles.iter().filter_map(|role| uid("Role", role)).collect();

@@ -9,8 +9,17 @@ use crate::redact::placeholder::{CODE_LEN, Code};
 pub(super) struct Index {
     /// INVARIANT: longer words first: where one word begins with another, the longer is meant.
     words: Vec<Issued>,
-    starts: [bool; 256],
+    /// What each byte may be: `OPENER`, `FIRST`, `SECOND`. Words begin with letters that every text is full of; with the second one,
+    /// few places are left to read closely.
+    roles: [u8; 256],
 }
+
+/// The first byte of an opening bracket.
+const OPENER: u8 = 1;
+/// The first byte of a word, in either case.
+const FIRST: u8 = 2;
+/// The second byte of a word, in either case.
+const SECOND: u8 = 4;
 
 /// The codes of one word.
 #[derive(Debug)]
@@ -22,9 +31,9 @@ pub(super) struct Issued {
 impl Index {
     /// Nothing issued. `openers`: the first bytes of all forms of an opening bracket.
     pub(super) fn new(openers: impl Iterator<Item = u8>) -> Self {
-        let mut starts = [false; 256];
-        openers.for_each(|b| mark(&mut starts, b));
-        Self { words: Vec::new(), starts }
+        let mut roles = [0; 256];
+        openers.for_each(|b| mark(&mut roles, b, OPENER));
+        Self { words: Vec::new(), roles }
     }
 
     /// Remembers that `code` of `word` is `entry`. False if the code is taken already.
@@ -32,9 +41,14 @@ impl Index {
         let at = match self.words.iter().position(|issued| &*issued.word == word) {
             Some(at) => at,
             None => {
-                let first = word.bytes().next().unwrap_or_default();
-                mark(&mut self.starts, first.to_ascii_lowercase());
-                mark(&mut self.starts, first.to_ascii_uppercase());
+                for (byte, role) in word.bytes().zip([FIRST, SECOND]) {
+                    mark(&mut self.roles, byte.to_ascii_lowercase(), role);
+                    mark(&mut self.roles, byte.to_ascii_uppercase(), role);
+                }
+                if !matches!(word.as_bytes(), [_, second, ..] if second.is_ascii_alphanumeric()) {
+                    // A separator comes second, and those are many.
+                    self.roles.iter_mut().for_each(|roles| *roles |= SECOND);
+                }
                 let at = self.words.partition_point(|issued| issued.word.len() >= word.len());
                 self.words.insert(at, Issued { word: word.into(), codes: BTreeMap::new() });
                 at
@@ -53,15 +67,25 @@ impl Index {
         self.words.iter()
     }
 
-    /// True if a placeholder can start with `byte`.
-    pub(super) fn is_start(&self, byte: u8) -> bool {
-        self.starts.get(usize::from(byte)).copied().unwrap_or(false)
+    /// Where in `bytes` a placeholder may first start.
+    pub(super) fn next_start(&self, bytes: &[u8]) -> Option<usize> {
+        let mut following = bytes.iter().skip(1);
+        bytes.iter().position(|&byte| {
+            let next = following.next();
+            let roles = self.roles(byte);
+            // Where the text ends, anything may follow yet.
+            roles & OPENER != 0 || roles & FIRST != 0 && next.is_none_or(|&next| self.roles(next) & SECOND != 0)
+        })
+    }
+
+    fn roles(&self, byte: u8) -> u8 {
+        self.roles.get(usize::from(byte)).copied().unwrap_or_default()
     }
 }
 
-fn mark(starts: &mut [bool; 256], byte: u8) {
-    if let Some(start) = starts.get_mut(usize::from(byte)) {
-        *start = true;
+fn mark(all: &mut [u8; 256], byte: u8, role: u8) {
+    if let Some(roles) = all.get_mut(usize::from(byte)) {
+        *roles |= role;
     }
 }
 

@@ -75,8 +75,7 @@ impl Vault {
             return text.len();
         }
         let mut at = from;
-        while let Some(skipped) = text.as_bytes().get(at..).and_then(|b| b.iter().position(|&b| self.index.is_start(b)))
-        {
+        while let Some(skipped) = text.as_bytes().get(at..).and_then(|bytes| self.index.next_start(bytes)) {
             at += skipped;
             match self.read(mode, Cursor { text, at, ended }) {
                 Err(Open) => return at,

@@ -31,7 +31,7 @@ impl Lint {
 }
 
 /// The actions there are.
-const ACTIONS: [&str; 3] = [CALL, "use_model", APPROVE];
+pub(super) const ACTIONS: [&str; 3] = [CALL, "use_model", APPROVE];
 /// To call a tool.
 pub(super) const CALL: &str = "call_tool";
 /// To approve another's call of a tool.

@@ -11,6 +11,7 @@ use miette::Diagnostic;
 use serde_json::Value;
 
 use super::Policies;
+use super::slice::{Seen, Slices};
 use crate::tools::Mistake;
 
 /// LIMIT: bytes of one file.
@@ -97,7 +98,8 @@ impl Policies {
         }
         let hash = hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         if wrong.is_empty() {
-            Ok(Self { set, scopes, authorizer: Authorizer::new(), hash })
+            let (slices, scopes, seen) = (Slices::of(&set), Slices::of(&scopes), Seen::of(&set));
+            Ok(Self { set, slices, scopes, seen, authorizer: Authorizer::new(), hash })
         } else {
             Err(LoadError(wrong))
         }

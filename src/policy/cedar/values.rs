@@ -5,7 +5,9 @@
 //! looks at it fails, and so denies; one that does not is not bothered. SECURITY: leaving it out instead would let a `forbid` pass it by.
 
 use cedar_policy::RestrictedExpression;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
+
+use super::slice::Seen;
 
 /// LIMIT: values of one call that policies see. Cedar walks them all; a call with more is denied.
 const MAX_VALUES: usize = 10_000;
@@ -15,12 +17,11 @@ const DECIMALS: usize = 4;
 /// LIMIT: digits before the point that certainly fit: 2^63 / 10,000 has fifteen.
 const WHOLE_DIGITS: usize = 14;
 
-/// A call's arguments; `None` if there are too many.
-pub(super) fn record(arguments: &Value, schema: Option<&Value>) -> Option<RestrictedExpression> {
+/// A call's arguments, as far as some policy may look at them; `None` if those are too many.
+pub(super) fn record(arguments: &Value, schema: Option<&Value>, seen: &Seen) -> Option<RestrictedExpression> {
     let mut left = MAX_VALUES;
-    let empty = Map::new();
-    let members = arguments.as_object().unwrap_or(&empty);
-    convert_object(members, schema, &mut left)
+    let members = arguments.as_object().into_iter().flatten().filter(|(name, _)| seen.has(name));
+    convert_members(members, schema, &mut left)
 }
 
 /// A set of strings.
@@ -28,13 +29,13 @@ pub(super) fn strings(items: &[impl ToString]) -> RestrictedExpression {
     RestrictedExpression::new_set(items.iter().map(|item| RestrictedExpression::new_string(item.to_string())))
 }
 
-fn convert_object(
-    members: &Map<String, Value>,
+fn convert_members<'v>(
+    members: impl Iterator<Item = (&'v String, &'v Value)>,
     schema: Option<&Value>,
     left: &mut usize,
 ) -> Option<RestrictedExpression> {
-    let mut fields = Vec::with_capacity(members.len());
-    for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+    let mut fields = Vec::new();
+    for (name, value) in members.filter(|(_, value)| !value.is_null()) {
         let below = schema.and_then(|schema| schema.get("properties")?.get(name));
         fields.push((name.clone(), convert(value, below, left)?));
     }
@@ -53,7 +54,7 @@ fn convert(value: &Value, schema: Option<&Value>, left: &mut usize) -> Option<Re
             let items: Option<Vec<_>> = items.iter().map(|item| convert(item, below, left)).collect();
             RestrictedExpression::new_set(items?)
         }
-        Value::Object(members) => convert_object(members, schema, left)?,
+        Value::Object(members) => convert_members(members.iter(), schema, left)?,
     })
 }
 
