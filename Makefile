@@ -16,7 +16,10 @@ ARGS ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build demo test test-rust test-sdk test-kill lint fmt bench scorecard bench-vectorscan fuzz runtime train-injection
+# Features that are off by default.
+FEATURES := pkcs11
+
+.PHONY: help build demo test test-rust test-sdk test-kill test-hsm lint lint-features fmt bench scorecard bench-vectorscan fuzz runtime train-injection
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +45,17 @@ test-kill: build ## Only kill -9, failing disks and canaries (SIDEWALL_KILL_ROUN
 	@$(PYTHON) tests/kill/kill_rounds.py
 	@$(PYTHON) tests/kill/faults.py
 	@$(PYTHON) tests/kill/canary.py
+
+test-hsm: ## Only tenant keys on a PKCS#11 token: SoftHSM2 (Debian's softhsm2, installed where that is allowed)
+	@command -v softhsm2-util >/dev/null || { apt-get update -qq && apt-get install -y -qq softhsm2 >/dev/null; } || \
+	 { echo "test-hsm: install the package softhsm2 first (apt-get install softhsm2)"; exit 1; }
+	@$(CARGO) build --locked --quiet --features pkcs11 --bin sidewall
+	@$(PYTHON) tests/hsm/softhsm.py
+
+lint-features: ## Clippy for every feature that is off by default, one by one (CI builds the default ones only)
+	@$(CARGO) fetch --locked --quiet
+	@for feature in $(FEATURES); do echo "== $$feature"; \
+	  $(CARGO) clippy --locked --quiet --all-targets --features "$$feature" -- -D warnings; done
 
 lint: ## Format check, clippy, and cargo-deny where it is installed
 	@$(CARGO) fetch --locked --quiet

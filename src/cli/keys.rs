@@ -8,9 +8,10 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::output::Output;
 use crate::cli::{Exit, Failure};
+use crate::keys::file::{free_pair, write_holder};
 use crate::keys::pair::hex;
-use crate::keys::store::{State, list, publish, rotate};
-use crate::keys::{Algorithm, PrivateKey, generate, write_pair};
+use crate::keys::store::{State, in_force, list, publish, rotate};
+use crate::keys::{Algorithm, Holder, TokenUri, generate, token};
 
 /// Make, replace, list and destroy the keys that audit records are sealed to.
 #[derive(Debug, Args)]
@@ -31,9 +32,12 @@ enum Command {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Existing keys are never overwritten. The sidecar needs the .pub file only: move the .key file to \
-                        where records are read.\n\n\
+                        where records are read. With --pkcs11 the private key is made on a token (an HSM, a smart card, SoftHSM2) and never leaves it; \
+                        TENANT.key then says where it is. SIDEWALL_PKCS11_MODULE names the token's shared library, SIDEWALL_PKCS11_PIN_FILE a file \
+                        with the user's PIN; the program must be built with the feature pkcs11.\n\n\
                         Exit codes: 0 made · 2 usage or output error\n\n\
-                        Example:\n  sidewall keys new --tenant acme --out keys"
+                        Examples:\n  sidewall keys new --tenant acme --out keys\n  \
+                        sidewall keys new --tenant acme --out keys --pkcs11 'pkcs11:token=audit'"
 )]
 struct New {
     /// The tenant, as identity names it.
@@ -45,6 +49,9 @@ struct New {
     /// Kind of key: p256 can live in a file, a cloud KMS or an HSM; x25519 in a file.
     #[arg(long, value_enum, default_value_t = AlgorithmName::P256)]
     algorithm: AlgorithmName,
+    /// The token to make the key on. A URI that names a key too (object=, id=) takes that one into use.
+    #[arg(long, value_name = "URI", conflicts_with = "algorithm")]
+    pkcs11: Option<TokenUri>,
     /// Print `{"tenant","algorithm","id","public","private"}`.
     #[arg(long)]
     json: bool,
@@ -71,6 +78,9 @@ struct Rotate {
     /// Kind of key.
     #[arg(long, value_enum, default_value_t = AlgorithmName::P256)]
     algorithm: AlgorithmName,
+    /// The token to make the new key on; without it, where the one before is.
+    #[arg(long, value_name = "URI", conflicts_with = "algorithm")]
+    pkcs11: Option<TokenUri>,
     /// Print `{"tenant","algorithm","id","public","private"}`.
     #[arg(long)]
     json: bool,
@@ -120,19 +130,26 @@ impl Keys {
 }
 
 impl AlgorithmName {
-    fn make(self) -> Result<PrivateKey, Failure> {
+    /// A new key: on the token, or for a file.
+    fn make(self, token: Option<&TokenUri>, tenant: &str) -> Result<Holder, Failure> {
         let algorithm = match self {
             Self::P256 => Algorithm::P256,
             Self::X25519 => Algorithm::X25519,
         };
-        generate(algorithm).map_err(|error| Failure::from_error(&error))
+        match token {
+            Some(uri) => token::make(uri, tenant).map(Holder::Token).map_err(|error| Failure::new(error.to_string())),
+            None => generate(algorithm).map(Holder::File).map_err(|error| Failure::from_error(&error)),
+        }
     }
 }
 
 impl New {
     fn run(self, out: &mut Output) -> Result<Exit, Failure> {
-        let key = self.algorithm.make()?;
-        let paths = write_pair(&self.out, &self.tenant, &key).map_err(|error| Failure::new(error.to_string()))?;
+        let failed = |error: crate::keys::KeyError| Failure::new(error.to_string());
+        // Before a token makes a key that no file would name.
+        free_pair(&self.out, &self.tenant).map_err(failed)?;
+        let key = self.algorithm.make(self.pkcs11.as_ref(), &self.tenant)?;
+        let paths = write_holder(&self.out, &self.tenant, &key).map_err(failed)?;
         tell(out, &self.tenant, &key, paths, self.json);
         Ok(Exit::Clean)
     }
@@ -141,7 +158,11 @@ impl New {
 impl Rotate {
     fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let failed = |error: crate::keys::KeyError| Failure::new(error.to_string());
-        let key = self.algorithm.make()?;
+        let same_token = match in_force(&self.out, &self.tenant).map_err(failed)? {
+            Holder::Token(key) => Some(key.uri.only_token()),
+            Holder::File(_) => None,
+        };
+        let key = self.algorithm.make(self.pkcs11.as_ref().or(same_token.as_ref()), &self.tenant)?;
         let paths = rotate(&self.out, &self.tenant, &key).map_err(failed)?;
         if let Some(folder) = &self.publish {
             publish(&paths.0, folder).map_err(failed)?;
@@ -151,14 +172,18 @@ impl Rotate {
     }
 }
 
-fn tell(out: &mut Output, tenant: &str, key: &PrivateKey, (public, private): (PathBuf, PathBuf), json: bool) {
+fn tell(out: &mut Output, tenant: &str, key: &Holder, (public, private): (PathBuf, PathBuf), json: bool) {
     let algorithm = key.public().algorithm().row().name;
     let made = Made { tenant, algorithm, id: hex(key.public().id()), public, private };
     if json {
         out.json(&made);
     } else {
         out.line(format_args!("public key   {}  (give this to the sidecar: [audit] keys)", made.public.display()));
-        out.line(format_args!("private key  {}  (keep this away from the sidecar)", made.private.display()));
+        let remark = match key {
+            Holder::File(_) => "keep this away from the sidecar".to_owned(),
+            Holder::Token(key) => format!("says where it is: {}", key.uri),
+        };
+        out.line(format_args!("private key  {}  ({remark})", made.private.display()));
         out.line(format_args!("key id       {}", made.id));
     }
 }
@@ -181,7 +206,8 @@ impl List {
                 State::Shredded => "shredded",
             };
             let shown = |path: &PathBuf| path.file_name().map(|name| Path::new(name).display().to_string());
-            let files: Vec<String> = [&key.public, &key.private].into_iter().flatten().filter_map(shown).collect();
+            let files = [&key.public, &key.private].into_iter().flatten().filter_map(shown);
+            let files: Vec<String> = files.chain(key.token.clone()).collect();
             let (id, time) = (key.id.get(..16).unwrap_or(&key.id), key.time.as_deref().unwrap_or("-"));
             out.line(format_args!(
                 "{:<24}  {id:<16}  {:<8}  {state:<9}  {time:<20}  {}",

@@ -8,7 +8,8 @@
 //! The first word is `sidewall-public-key-v1` (file `TENANT.pub`, given to the sidecar) or `sidewall-private-key-v1`
 //! (file `TENANT.key`, mode 0600, kept by whoever reads). The tenant is percent-encoded as in the file's name. The id is
 //! the public key's ([`PublicKey::id`]), in hexadecimal. Base64 is the standard alphabet with padding, of the key as
-//! RFC 9180 serialises it (section 7.1.1).
+//! RFC 9180 serialises it (section 7.1.1). Where the private half is on a token, `TENANT.key` begins with
+//! `sidewall-token-key-v1`, holds the public key, and a third line says where: a URI (RFC 7512).
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -19,13 +20,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::keys::holder::Holder;
 use crate::keys::pair::hex;
+use crate::keys::token::{TokenKey, TokenUri};
 use crate::keys::{Algorithm, PrivateKey, PublicKey, SealError};
 
 /// First word of a public key's file.
 const PUBLIC: &str = "sidewall-public-key-v1";
 /// First word of a private key's file.
 const PRIVATE: &str = "sidewall-private-key-v1";
+/// First word of a file that says on which token a private key is.
+const TOKEN: &str = "sidewall-token-key-v1";
 /// LIMIT: a key file is about 200 bytes, with the longest tenant under 1 KiB.
 const MAX_FILE: u64 = 4096;
 /// LIMIT: tenant names are identifiers, and file names end at 255 bytes; three bytes for one that must be encoded.
@@ -59,6 +64,20 @@ pub enum KeyError {
     /// No key could be made.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A token is not there, or does not do what is asked of it.
+    #[error("{uri}: {problem}")]
+    Token {
+        /// Which token or key.
+        uri: TokenUri,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl KeyError {
+    pub(crate) fn token(uri: &TokenUri, problem: impl Into<String>) -> Self {
+        Self::Token { uri: uri.clone(), problem: problem.into() }
+    }
 }
 
 /// What a key file says beside the key.
@@ -99,17 +118,40 @@ pub fn file_stem(tenant: &str) -> Result<String, KeyError> {
 /// # Errors
 /// [`KeyError`]; an existing file is never overwritten.
 pub fn write_pair(dir: &Path, tenant: &str, key: &PrivateKey) -> Result<(PathBuf, PathBuf), KeyError> {
+    write_holder(dir, tenant, &Holder::from(key.clone()))
+}
+
+/// As [`write_pair`], wherever the private half is.
+///
+/// # Errors
+/// As `write_pair`.
+pub fn write_holder(dir: &Path, tenant: &str, key: &Holder) -> Result<(PathBuf, PathBuf), KeyError> {
+    let stem = file_stem(tenant)?;
+    let (public, private) = free_pair(dir, tenant)?;
+    fs::create_dir_all(dir).map_err(|source| KeyError::Io { path: dir.to_owned(), source })?;
+    // The private file first: a public key whose private half was lost would seal records for nobody.
+    match key {
+        Holder::File(key) => write_new(&private, PRIVATE, &stem, key.public(), key.bytes().expose(), "", 0o600)?,
+        Holder::Token(TokenKey { public, uri }) => {
+            write_new(&private, TOKEN, &stem, public, public.as_bytes(), &format!("{uri}\n"), 0o600)?;
+        }
+    }
+    write_new(&public, PUBLIC, &stem, key.public(), key.public().as_bytes(), "", 0o644)?;
+    Ok((public, private))
+}
+
+/// Where a tenant's key pair would be written: two names that are free.
+///
+/// # Errors
+/// [`KeyError::Exists`], [`KeyError::Tenant`].
+pub fn free_pair(dir: &Path, tenant: &str) -> Result<(PathBuf, PathBuf), KeyError> {
     let stem = file_stem(tenant)?;
     let (public, private) = (dir.join(format!("{stem}.pub")), dir.join(format!("{stem}.key")));
-    fs::create_dir_all(dir).map_err(|source| KeyError::Io { path: dir.to_owned(), source })?;
     for path in [&public, &private] {
         if path.symlink_metadata().is_ok() {
             return Err(KeyError::Exists(path.clone()));
         }
     }
-    // The private file first: a public key whose private half was lost would seal records for nobody.
-    write_new(&private, PRIVATE, &stem, key.public(), key.bytes().expose(), 0o600)?;
-    write_new(&public, PUBLIC, &stem, key.public(), key.public().as_bytes(), 0o644)?;
     Ok((public, private))
 }
 
@@ -118,28 +160,53 @@ pub fn write_pair(dir: &Path, tenant: &str, key: &PrivateKey) -> Result<(PathBuf
 /// # Errors
 /// [`KeyError`].
 pub fn read_public(path: &Path) -> Result<(KeyFile, PublicKey), KeyError> {
-    let (file, id, bytes) = read(path, PUBLIC)?;
+    let Lines { file, id, bytes, .. } = read(path, &[PUBLIC])?;
     let key = PublicKey::new(file.algorithm, bytes.to_vec())?;
     check_id(path, &key, &id)?;
     Ok((file, key))
 }
 
-/// Reads a tenant's private key.
+/// Reads a tenant's private key, which must be in the file itself.
 ///
 /// # Errors
 /// [`KeyError`].
 pub fn read_private(path: &Path) -> Result<(KeyFile, PrivateKey), KeyError> {
-    let (file, id, bytes) = read(path, PRIVATE)?;
-    let key = PrivateKey::new(file.algorithm, bytes.to_vec())?;
+    match read_holder(path)? {
+        (file, Holder::File(key)) => Ok((file, key)),
+        (_, Holder::Token(key)) => Err(KeyError::token(&key.uri, "the key is on a token, where one in a file belongs")),
+    }
+}
+
+/// Reads a tenant's private key, or where it is. No token is asked.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn read_holder(path: &Path) -> Result<(KeyFile, Holder), KeyError> {
+    let Lines { word, file, id, bytes, third } = read(path, &[PRIVATE, TOKEN])?;
+    let key = if word == TOKEN {
+        let format = |problem| KeyError::Format { path: path.to_owned(), problem };
+        let uri = third.parse().map_err(|_| format("the third line is no URI of a token's key"))?;
+        Holder::Token(TokenKey { public: PublicKey::new(file.algorithm, bytes.to_vec())?, uri })
+    } else {
+        Holder::File(PrivateKey::new(file.algorithm, bytes.to_vec())?)
+    };
     check_id(path, key.public(), &id)?;
     Ok((file, key))
 }
 
-fn write_new(path: &Path, word: &str, stem: &str, public: &PublicKey, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
+fn write_new(
+    path: &Path,
+    word: &str,
+    stem: &str,
+    public: &PublicKey,
+    bytes: &[u8],
+    more: &str,
+    mode: u32,
+) -> Result<(), KeyError> {
     let name = public.algorithm().row().name;
     let id = hex(public.id());
     let made = jiff::Timestamp::now();
-    let text = format!("{word} {name} tenant={stem} id={id} made={made:.0}\n{}\n", &*encode(bytes));
+    let text = format!("{word} {name} tenant={stem} id={id} made={made:.0}\n{}\n{more}", &*encode(bytes));
     let text = Zeroizing::new(text);
     let write = || -> io::Result<()> {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
@@ -156,7 +223,16 @@ fn encode(bytes: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(bytes))
 }
 
-fn read(path: &Path, word: &str) -> Result<(KeyFile, String, Zeroizing<Vec<u8>>), KeyError> {
+/// What stands in a key file.
+struct Lines {
+    word: &'static str,
+    file: KeyFile,
+    id: String,
+    bytes: Zeroizing<Vec<u8>>,
+    third: String,
+}
+
+fn read(path: &Path, wanted: &[&'static str]) -> Result<Lines, KeyError> {
     let io_error = |source| KeyError::Io { path: path.to_owned(), source };
     let format = |problem| KeyError::Format { path: path.to_owned(), problem };
     if fs::metadata(path).map_err(io_error)?.len() > MAX_FILE {
@@ -166,19 +242,22 @@ fn read(path: &Path, word: &str) -> Result<(KeyFile, String, Zeroizing<Vec<u8>>)
     let text = std::str::from_utf8(&text).map_err(|_| format("not text"))?;
     let mut lines = text.lines();
     let mut words = lines.next().unwrap_or_default().split(' ');
-    match words.next() {
-        Some(first) if first == word => {}
-        Some(PRIVATE) => return Err(format("this is a private key, where the public one belongs")),
-        Some(PUBLIC) => return Err(format("this is a public key, where the private one belongs")),
-        _ => return Err(format("not a key file of version 1")),
-    }
+    let first = words.next().unwrap_or_default();
+    let word = match (wanted.iter().find(|word| **word == first), first) {
+        (Some(word), _) => word,
+        (None, PRIVATE | TOKEN) => return Err(format("this is a private key, where the public one belongs")),
+        (None, PUBLIC) => return Err(format("this is a public key, where the private one belongs")),
+        (None, _) => return Err(format("not a key file of version 1")),
+    };
     let algorithm = words.next().and_then(Algorithm::from_name).ok_or_else(|| format("unknown algorithm"))?;
     let tenant = words.next().and_then(|word| word.strip_prefix("tenant=")).and_then(decode_stem);
     let tenant = tenant.ok_or_else(|| format("no tenant in the first line"))?;
     let id = words.next().and_then(|word| word.strip_prefix("id=")).ok_or_else(|| format("no id in the first line"))?;
     let made = words.find_map(|word| word.strip_prefix("made=")).map(str::to_owned);
     let bytes = STANDARD.decode(lines.next().unwrap_or_default()).map_err(|_| format("second line is not base64"))?;
-    Ok((KeyFile { tenant, algorithm, made }, id.to_owned(), Zeroizing::new(bytes)))
+    let (id, bytes) = (id.to_owned(), Zeroizing::new(bytes));
+    let third = lines.next().unwrap_or_default().to_owned();
+    Ok(Lines { word, file: KeyFile { tenant, algorithm, made }, id, bytes, third })
 }
 
 fn check_id(path: &Path, key: &PublicKey, id: &str) -> Result<(), KeyError> {
@@ -228,6 +307,19 @@ mod tests {
                 assert!(error.unwrap().to_string().contains(problem));
             }
         }
+    }
+
+    #[test]
+    fn a_file_may_say_on_which_token_the_key_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let public = generate(Algorithm::P256).unwrap().public().clone();
+        let key = TokenKey { public, uri: "pkcs11:token=audit;object=acme;id=%01%02".parse().unwrap() };
+        let (_, private) = write_holder(dir.path(), "acme", &Holder::Token(key.clone())).unwrap();
+        assert!(matches!(read_holder(&private).unwrap().1, Holder::Token(read) if read == key));
+        assert!(read_private(&private).is_err(), "no key in this file");
+        let text = fs::read_to_string(&private).unwrap();
+        fs::write(&private, text.replace("pkcs11:", "http:")).unwrap();
+        assert!(read_holder(&private).is_err());
     }
 
     #[test]

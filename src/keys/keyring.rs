@@ -4,8 +4,9 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::keys::file::{KeyError, read_private};
+use crate::keys::file::{KeyError, read_holder};
 use crate::keys::pair::{KEY_ID_LEN, Sealed};
+use crate::keys::token::{self, TokenUri};
 use crate::keys::{PrivateKey, PublicKey, SealError};
 
 /// Extension of files of private keys.
@@ -43,13 +44,22 @@ impl Keyring {
         self.keys.push(Box::new(key));
     }
 
+    /// Adds every key of a token that fits.
+    ///
+    /// # Errors
+    /// [`KeyError::Token`]; a token without any fitting key too.
+    pub fn add_token(&mut self, uri: &TokenUri) -> Result<(), KeyError> {
+        self.keys.extend(token::openers(uri)?);
+        Ok(())
+    }
+
     /// Adds the key of a file, or every `.key` file of a folder: those in force and those that were replaced.
     ///
     /// # Errors
     /// [`KeyError`]; a folder without any key too.
     pub fn add_path(&mut self, path: &Path) -> Result<(), KeyError> {
         if !path.is_dir() {
-            self.add(read_private(path)?.1);
+            self.keys.push(read_holder(path)?.1.opener()?);
             return Ok(());
         }
         let io_error = |source| KeyError::Io { path: path.to_owned(), source };
@@ -58,7 +68,7 @@ impl Keyring {
             let file = entry.map_err(io_error)?.path();
             let is_signer = file.file_stem().is_some_and(|stem| stem == "signer");
             if file.extension().is_some_and(|extension| extension == EXTENSION) && !is_signer {
-                self.add(read_private(&file)?.1);
+                self.keys.push(read_holder(&file)?.1.opener()?);
             }
         }
         if self.keys.len() == before {

@@ -1,18 +1,20 @@
 //! A folder of key files over time: which key is in force, which were replaced, which exist no more.
 //!
 //! `TENANT.pub` and `TENANT.key` are in force. A rotation keeps what they were as `TENANT@ID.pub` and `TENANT@ID.key` (the first 16
-//! digits of the key's id), so that each period has a key of its own and can be shredded alone. Shredding destroys the private file and leaves
-//! `TENANT@ID.shredded`.
+//! digits of the key's id), so that each period has a key of its own and can be shredded alone. Shredding destroys the private file (and the
+//! key on its token, where the file names one) and leaves `TENANT@ID.shredded`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::keys::file::{KeyError, file_stem, read_private, read_public, write_pair};
+use crate::keys::file::{KeyError, file_stem, read_holder, read_public, write_holder};
+use crate::keys::holder::Holder;
 use crate::keys::pair::hex;
+use crate::keys::random;
+use crate::keys::token::Located;
 use crate::keys::tombstone::{EXTENSION, Tombstone, tombstones};
-use crate::keys::{PrivateKey, random};
 
 /// Digits of a key's id in file names.
 const SHORT_ID: usize = 16;
@@ -46,6 +48,8 @@ pub struct Listed {
     pub public: Option<PathBuf>,
     /// Its private file.
     pub private: Option<PathBuf>,
+    /// The token that it is on, as a URI, if it is on one.
+    pub token: Option<String>,
 }
 
 /// Every key in a folder, by tenant, the newest last.
@@ -58,14 +62,14 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, KeyError> {
     for entry in fs::read_dir(dir).map_err(io_error)? {
         let path = entry.map_err(io_error)?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-        let (file, key, is_private) = match path.extension().and_then(|extension| extension.to_str()) {
+        let (file, key, private) = match path.extension().and_then(|extension| extension.to_str()) {
             Some("pub") if stem != "signer" => {
                 let (file, key) = read_public(&path)?;
-                (file, key, false)
+                (file, key, None)
             }
             Some("key") if stem != "signer" => {
-                let (file, key) = read_private(&path)?;
-                (file, key.public().clone(), true)
+                let (file, key) = read_holder(&path)?;
+                (file, key.public().clone(), Some(key))
             }
             _ => continue,
         };
@@ -78,11 +82,15 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, KeyError> {
             time: file.made,
             public: None,
             private: None,
+            token: None,
         });
         if !stem.contains('@') {
             listed.state = State::InForce;
         }
-        *(if is_private { &mut listed.private } else { &mut listed.public }) = Some(path);
+        *(if private.is_some() { &mut listed.private } else { &mut listed.public }) = Some(path);
+        if let Some(Holder::Token(key)) = private {
+            listed.token = Some(key.uri.to_string());
+        }
     }
     for Tombstone { algorithm, tenant, id, time, .. } in tombstones(dir).map_err(io_error)? {
         let gone = Listed {
@@ -93,6 +101,7 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, KeyError> {
             time: Some(time),
             public: None,
             private: None,
+            token: None,
         };
         all.insert((tenant, id), gone);
     }
@@ -110,10 +119,10 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, KeyError> {
 ///
 /// # Errors
 /// [`KeyError`]; also if nothing is in force that could be replaced.
-pub fn rotate(dir: &Path, tenant: &str, key: &PrivateKey) -> Result<(PathBuf, PathBuf), KeyError> {
+pub fn rotate(dir: &Path, tenant: &str, key: &Holder) -> Result<(PathBuf, PathBuf), KeyError> {
     let stem = file_stem(tenant)?;
     let (public, private) = (dir.join(format!("{stem}.pub")), dir.join(format!("{stem}.key")));
-    let (_, before) = read_private(&private)?;
+    let before = in_force(dir, tenant)?;
     keep(&private, &named(dir, &stem, &hex(before.public().id()), "key"))?;
     // The public file may be another key's: after a crash in the middle of a rotation.
     if public.exists() {
@@ -122,14 +131,22 @@ pub fn rotate(dir: &Path, tenant: &str, key: &PrivateKey) -> Result<(PathBuf, Pa
     }
     let fresh = dir.join(format!(".{stem}.new"));
     let _ = fs::remove_dir_all(&fresh);
-    let (new_public, new_private) = write_pair(&fresh, tenant, key)?;
+    let (new_public, new_private) = write_holder(&fresh, tenant, key)?;
     replace(&new_private, &private)?;
     replace(&new_public, &public)?;
     let _ = fs::remove_dir(&fresh);
     Ok((public, private))
 }
 
-/// Destroys a key's private file and leaves a tombstone; its public file goes too. Doing it again is harmless.
+/// The private key in force for a tenant, or where it is.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn in_force(dir: &Path, tenant: &str) -> Result<Holder, KeyError> {
+    Ok(read_holder(&dir.join(format!("{}.key", file_stem(tenant)?)))?.1)
+}
+
+/// Destroys a key's private file, and the key on the token that the file names, and leaves a tombstone; its public file goes too. Doing it again is harmless.
 ///
 /// SECURITY: overwriting a file destroys no copy of it: backups, snapshots, and what a flash disk or a copying file system keeps. Where that
 /// matters, keep tenant keys on a token or in a KMS.
@@ -159,8 +176,10 @@ pub fn shred(dir: &Path, listed: &Listed, time: &str) -> Result<PathBuf, KeyErro
             return Ok(path);
         }
         Some(private) => {
+            let on_token = read_holder(private)?.1.located(draft.exists())?;
             // Before the key: if the machine stops in between, this says that it was meant.
             write(&draft, tombstone.line().as_bytes()).map_err(io_error(&draft))?;
+            on_token.map_or(Ok(()), Located::destroy)?;
             destroy(private).map_err(io_error(private))?;
         }
         // SECURITY: a tombstone beside a key that lives elsewhere would be a lie.
@@ -242,7 +261,7 @@ fn destroy(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{Algorithm, generate};
+    use crate::keys::{Algorithm, generate, write_pair};
 
     fn states(dir: &Path) -> Vec<(State, bool, bool)> {
         list(dir).unwrap().iter().map(|key| (key.state, key.public.is_some(), key.private.is_some())).collect()
@@ -252,11 +271,11 @@ mod tests {
     fn a_key_is_replaced_kept_and_shredded() {
         let dir = tempfile::tempdir().unwrap();
         let [first, second] = std::array::from_fn(|_| generate(Algorithm::P256).unwrap());
-        assert!(rotate(dir.path(), "org/1", &first).is_err(), "nothing to replace");
+        assert!(rotate(dir.path(), "org/1", &first.clone().into()).is_err(), "nothing to replace");
         write_pair(dir.path(), "org/1", &first).unwrap();
-        let (public, private) = rotate(dir.path(), "org/1", &second).unwrap();
+        let (public, private) = rotate(dir.path(), "org/1", &second.clone().into()).unwrap();
         assert_eq!(read_public(&public).unwrap().1, *second.public());
-        assert_eq!(read_private(&private).unwrap().1.public(), second.public());
+        assert_eq!(read_holder(&private).unwrap().1.public(), second.public());
         assert_eq!(states(dir.path()), [(State::Replaced, true, true), (State::InForce, true, true)]);
         let sidecar = tempfile::tempdir().unwrap();
         publish(&public, sidecar.path()).unwrap();

@@ -82,14 +82,15 @@ class Provider:
 class Sidecar:
     """`sidewall serve --config …` with its own folder, keys and audit log."""
 
-    def __init__(self, folder, upstreams, extra="", identity=None, audit=""):
+    def __init__(self, folder, upstreams, extra="", identity=None, audit="", key=()):
+        """`key`: more options of `keys new`."""
         self.folder = pathlib.Path(folder)
         self.keys = self.folder / "keys"
         self.audit = self.folder / "audit"
         self.port = free_port()
         self.admin_port = free_port()
         self.process = None
-        run("keys", "new", "--tenant", TENANT, "--out", self.keys)
+        run("keys", "new", "--tenant", TENANT, "--out", self.keys, *key)
         (self.folder / "redaction.key").write_bytes(bytes(range(32)))
         identity = identity or f'static = {{ tenant = "{TENANT}", principal = "sdk-tests" }}'
         tables = "".join(

@@ -11,11 +11,12 @@ use crate::cli::audit::joined::Joined;
 use crate::cli::output::Output;
 use crate::cli::{Exit, Failure};
 use crate::keys::Keyring;
+use crate::keys::token::SCHEME;
 
 /// With which keys to read.
 #[derive(Debug, Args)]
 pub(super) struct Keys {
-    /// A private key file, or a folder of them (keys of earlier periods too); may be repeated.
+    /// A private key file, a folder of them (keys of earlier periods too), or the URI of a PKCS#11 token or of a key on it; may be repeated.
     #[arg(long, required = true)]
     key: Vec<PathBuf>,
 }
@@ -28,7 +29,14 @@ impl Keys {
     pub(super) fn open(&self) -> Result<Keyring, Failure> {
         let mut ring = Keyring::default();
         for path in &self.key {
-            ring.add_path(path).map_err(|error| Failure::new(error.to_string()))?;
+            let added = match path.to_str().filter(|text| text.starts_with(SCHEME)) {
+                Some(text) => {
+                    let uri = text.parse().map_err(|error| Failure::new(format!("--key {text}: {error}")))?;
+                    ring.add_token(&uri)
+                }
+                None => ring.add_path(path),
+            };
+            added.map_err(|error| Failure::new(error.to_string()))?;
         }
         Ok(ring)
     }

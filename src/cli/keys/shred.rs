@@ -14,7 +14,7 @@ use crate::keys::store::{Listed, State, list, shred, withdraw};
 #[command(
     group = ArgGroup::new("which").required(true).args(["id", "before", "all"]),
     after_help = "Of a destroyed key a tombstone stays, against which `audit verify` tells shredded records (exit code 6) from lost ones. The file is \
-                        overwritten and removed; copies of it (backups, snapshots) are yours to destroy.\n\n\
+                        overwritten and removed; copies of it (backups, snapshots) are yours to destroy. A key on a PKCS#11 token is destroyed there.\n\n\
                         Exit codes: 0 destroyed · 1 no such key · 2 usage error, or a file could not be destroyed\n\n\
                         Examples:\n  sidewall keys shred --tenant acme --out keys --before 2026-01-01T00:00:00Z\n  \
                         sidewall keys shred --tenant acme --out keys --all --withdraw /etc/sidewall/keys --log /var/lib/sidewall/audit"
