@@ -184,6 +184,19 @@ impl Authoriser {
         }
     }
 
+    /// Why a tool that the request does not declare is not called: policy denies an approved one by name, whoever declares it; of others
+    /// nothing is known.
+    fn undeclared(&self, caller: Option<&Principal>, name: &str) -> Denial {
+        let approved = self.settings.registry.as_ref().and_then(|registry| registry.find(name));
+        if let Some(Err(outside)) = approved.map(|approved| self.offered(caller, &approved.definition)) {
+            return outside;
+        }
+        let nameless = name.is_empty();
+        let detail =
+            if nameless { "a call without a name" } else { "the request declares no tool of exactly this name" };
+        Denial::new(DenialKind::Unknown, detail)
+    }
+
     /// May the caller use this model?
     ///
     /// # Errors
@@ -230,12 +243,7 @@ impl Authoriser {
         if self.settings.check == Check::Off {
             return Ok(Ruled::Permitted(Permit::default()));
         }
-        let definition = at.toolbox.find(name).ok_or_else(|| {
-            let nameless = name.is_empty();
-            let detail =
-                if nameless { "a call without a name" } else { "the request declares no tool of exactly this name" };
-            Denial::new(DenialKind::Unknown, detail)
-        })?;
+        let definition = at.toolbox.find(name).ok_or_else(|| self.undeclared(at.caller, name))?;
         if at.toolbox.withholds(name) {
             return Err(Denial::new(DenialKind::Forbidden, "the tool was not offered to the model"));
         }

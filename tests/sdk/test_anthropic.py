@@ -145,7 +145,7 @@ def test_signed_thinking_in_a_stream(claude, provider):
 
 def test_a_conversation_keeps_its_prefix(claude, provider):
     messages, bodies = [], []
-    for turn in range(4):
+    for turn in range(30):
         messages.append({"role": "user", "content": f"Turn {turn}: {PROMPT}"})
         answer = claude.messages.create(model=MODEL, max_tokens=100, messages=messages)
         messages.append({"role": "assistant", "content": answer.content[0].text})
@@ -153,7 +153,7 @@ def test_a_conversation_keeps_its_prefix(claude, provider):
     for earlier, later in zip(bodies, bodies[1:]):
         prefix = earlier[earlier.index('"messages":') : earlier.rindex("]")]
         assert prefix in later, "the redacted prefix changed: provider prompt caches would go cold"
-    assert_only_placeholders(bodies[-1], at_least=12)
+    assert_only_placeholders(bodies[-1], at_least=90)
 
 
 def test_async_stream(sidecar, provider):

@@ -63,6 +63,19 @@ def test_azures_paths(azure, provider):
     assert "".join(piece.choices[0].delta.content or "" for piece in stream if piece.choices) == PROMPT
 
 
+def test_a_conversation_on_azures_paths_keeps_its_prefix(azure, provider):
+    messages, bodies = [], []
+    for turn in range(30):
+        messages += user(f"Turn {turn}: {PROMPT} and user{turn}@example.org")
+        answer = azure.chat.completions.create(model="my-deployment", messages=messages)
+        messages.append({"role": "assistant", "content": answer.choices[0].message.content})
+        raw = provider.last()["raw"]
+        bodies.append(raw[raw.index('"messages":') : raw.rindex("]")])
+    for earlier, later in zip(bodies, bodies[1:]):
+        assert later.startswith(earlier), "the redacted prefix changed: provider prompt caches would go cold"
+    assert_only_placeholders(bodies[-1], at_least=120)
+
+
 @pytest.mark.parametrize("use", STATE, ids=[json.dumps(use)[:30] for use in STATE])
 def test_state_at_the_provider_is_refused_by_name(client, provider, use):
     with pytest.raises(openai.PermissionDeniedError) as raised:

@@ -99,6 +99,22 @@ def test_async(sidecar, provider, gemini):
     assert asyncio.run(one()) == PROMPT
 
 
+def test_a_conversation_keeps_its_prefix(gemini, provider):
+    turns, bodies = [], []
+    for turn in range(30):
+        turns.append({"role": "user", "parts": [{"text": f"Turn {turn}: {PROMPT} and user{turn}@example.org"}]})
+        answer = gemini.models.generate_content(model=MODEL, contents=turns)
+        turns.append({"role": "model", "parts": [{"text": answer.text}]})
+        assert answer.text == turns[-2]["parts"][0]["text"]
+        raw = provider.last()["raw"]
+        # The history ends where its list does.
+        bodies.append(raw[raw.index('"contents":') : raw.rindex("]")].rstrip())
+    for earlier, later in zip(bodies, bodies[1:]):
+        assert later.startswith(earlier), "the redacted prefix changed: provider prompt caches would go cold"
+    assert_only_placeholders(bodies[-1], at_least=120)
+    assert not leaks(bodies[-1], [f"user{turn}@example.org" for turn in range(30)])
+
+
 def test_counts_and_vectors(gemini, provider):
     assert gemini.models.count_tokens(model=MODEL, contents=PROMPT).total_tokens > 0
     assert_only_placeholders(provider.last()["raw"])

@@ -74,6 +74,22 @@ def test_what_the_caller_did_not_send_is_masked(llama, provider):
     assert not leaks("".join(piece.response for piece in stream), [PAN])
 
 
+def test_a_conversation_keeps_its_prefix(llama, provider):
+    messages, bodies = [], []
+    for turn in range(30):
+        messages += user(f"Turn {turn}: {PROMPT} and user{turn}@example.org")
+        answer = llama.chat(model=MODEL, messages=messages)
+        messages.append({"role": "assistant", "content": answer.message.content})
+        assert answer.message.content == messages[-2]["content"]
+        raw = provider.last()["raw"]
+        # The history ends where its list does; declared tools (none) come after it.
+        bodies.append(raw[raw.index('"messages":') : raw.index("}]") + 1])
+    for earlier, later in zip(bodies, bodies[1:]):
+        assert later.startswith(earlier), "the redacted prefix changed: provider prompt caches would go cold"
+    assert_only_placeholders(bodies[-1], at_least=120)
+    assert not leaks(bodies[-1], [f"user{turn}@example.org" for turn in range(30)])
+
+
 def test_vectors(llama, provider):
     assert len(llama.embed(model=MODEL, input=[PROMPT, "and more"]).embeddings[0]) == 3
     assert_only_placeholders(provider.last()["raw"])

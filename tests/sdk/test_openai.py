@@ -5,6 +5,7 @@ import json
 import time
 
 import openai
+import pydantic
 import pytest
 
 from values import AWS_KEY, EMAIL, PAN, PLACEHOLDER, PROMPT, assert_only_placeholders, in_arguments, last_content, leaks
@@ -238,7 +239,7 @@ def test_async_and_many_at_once(sidecar, provider):
 def test_a_conversation_keeps_its_prefix(client, provider):
     messages = [{"role": "system", "content": f"You help {EMAIL}."}]
     bodies = []
-    for turn in range(4):
+    for turn in range(30):
         messages.append({"role": "user", "content": f"Turn {turn}: {PROMPT} and user{turn}@example.org"})
         answer = client.chat.completions.create(model=MODEL, messages=messages)
         messages.append({"role": "assistant", "content": answer.choices[0].message.content})
@@ -248,7 +249,7 @@ def test_a_conversation_keeps_its_prefix(client, provider):
         prefix = earlier[: earlier.rindex("]")]
         assert later.startswith(prefix), "the redacted prefix changed: provider prompt caches would go cold"
     assert_only_placeholders(bodies[-1], at_least=4)
-    assert not leaks(bodies[-1], [f"user{turn}@example.org" for turn in range(4)])
+    assert not leaks(bodies[-1], [f"user{turn}@example.org" for turn in range(30)])
 
 
 def test_what_models_do_to_placeholders_is_repaired(client, provider):
@@ -293,6 +294,28 @@ def test_json_response_format_stays_json(client, provider):
         model=MODEL, messages=user(PROMPT), response_format={"type": "json_object"}
     )
     assert json.loads(completion.choices[0].message.content) == {"answer": PROMPT}
+
+
+def test_structured_output(client, provider):
+    class Answer(pydantic.BaseModel):
+        answer: str
+
+    asked = dict(model=MODEL, messages=user(f"#scenario:echo,delta=3 {PROMPT}"), response_format=Answer)
+    assert client.chat.completions.parse(**asked).choices[0].message.parsed.answer == PROMPT
+    with client.chat.completions.stream(**asked) as stream:
+        assert stream.get_final_completion().choices[0].message.parsed.answer == PROMPT
+    assert_only_placeholders(provider.last()["raw"])
+
+
+def test_parsed_tool_arguments(client, provider):
+    class SendMail(pydantic.BaseModel):
+        to: str
+
+    completion = client.chat.completions.parse(
+        model=MODEL, messages=user(f"#scenario:tool {PROMPT}"), tools=[openai.pydantic_function_tool(SendMail)]
+    )
+    call = completion.choices[0].message.tool_calls[0].function
+    assert call.parsed_arguments.to == in_arguments(last_content(provider))
 
 
 def test_models_pass(client, provider):

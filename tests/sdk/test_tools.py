@@ -57,6 +57,8 @@ permit (principal in Role::"support", action == Action::"call_tool", resource ==
 @id("leads") permit (principal in Role::"lead", action == Action::"approve", resource == Tool::"pay");
 @id("own-tenant") forbid (principal, action == Action::"call_tool", resource)
 when { context.arguments has tenant && context.arguments.tenant != principal.tenant };
+@id("exports-are-audited") forbid (principal, action == Action::"call_tool", resource == Tool::"export")
+unless { principal in Role::"auditor" };
 """
 KEYS = {"dana": "sw-approver-dana", "erin": "sw-not-an-approver", "agent": "sw-key-of-the-agent"}
 ISSUER = certificates.Issuer()
@@ -183,7 +185,38 @@ class Claude:
         return block.name, json.dumps(block.input)
 
 
-@pytest.fixture(params=[Chat, Claude], ids=["openai", "anthropic"])
+class Responses:
+    def __init__(self, way, token=None):
+        key = token or way.credential
+        self.client = openai.OpenAI(base_url=f"{way.sidecar.url}/v1", api_key=key, max_retries=2, timeout=60)
+        self.error = openai.APIError
+
+    def call(self, stream, tool="refund", description=DESCRIPTION, messages=None):
+        """(name, arguments as text) of the first call; of a stream, as its deltas tell it."""
+        function = {"type": "function", "name": tool, "description": description, "parameters": SCHEMA, "strict": False}
+        asked = dict(model="gpt-5-mini", input=messages or "go", tools=[function])
+        if not stream:
+            made = self.client.responses.create(**asked).output[0]
+            return made.name, made.arguments
+        name, arguments, whole = "", "", set()
+        for event in self.client.responses.create(stream=True, **asked):
+            if event.type == "response.output_item.added":
+                name += event.item.name
+            elif event.type == "response.function_call_arguments.delta":
+                arguments += event.delta
+            elif event.type == "response.function_call_arguments.done":
+                whole.add(event.arguments)
+            elif event.type == "response.completed":
+                whole.add(event.response.output[0].arguments)
+        assert whole == {arguments}, "the stream tells the call again as it was"
+        return name, arguments
+
+
+MAKES = [Chat, Responses, Claude]
+NAMES = ["openai", "responses", "anthropic"]
+
+
+@pytest.fixture(params=MAKES, ids=NAMES)
 def api(request, way):
     return request.param(way)
 
@@ -197,7 +230,7 @@ def test_a_permitted_call_arrives(api, way, stream):
     name, arguments = api.call(stream)
     assert name == "refund"
     assert json.loads(arguments) == json.loads(GOOD)
-    if isinstance(api, Chat):
+    if not isinstance(api, Claude):
         assert arguments == GOOD, "the very same bytes"
     seen = way.provider.last()
     assert seen["version"] == way.version
@@ -241,7 +274,9 @@ def test_a_call_of_a_tool_outside_the_scope_is_withheld(api, way, stream):
     way.provider.script(scenario="call", tool="export", arguments=GOOD)
     with pytest.raises(api.error) as raised:
         api.call(stream)
-    assert "sidewall_tool_unknown" in str(raised.value.body)
+    assert "sidewall_tool_forbidden" in str(raised.value.body)
+    call = way.sidecar.records()[-1]["completion"]["response"]["tool_calls"][-1]
+    assert (call["decision"], call["rule"], call["policies"]) == ("refused", "tool.forbidden", ["exports-are-audited"])
 
 
 @STREAM
@@ -254,7 +289,7 @@ def test_a_tampered_definition_is_refused(api, way, stream):
 
 
 @STREAM
-@pytest.mark.parametrize("make", [Chat, Claude], ids=["openai", "anthropic"])
+@pytest.mark.parametrize("make", MAKES, ids=NAMES)
 def test_a_token_without_the_scope_gets_less(make, secure, stream):
     secure.provider.forget()
     secure.provider.script(scenario="call", tool="refund", arguments=GOOD)
@@ -346,6 +381,12 @@ def after_a_tool_result(api, result):
             {"role": "assistant", "content": None, "tool_calls": [call]},
             {"role": "tool", "tool_call_id": "c1", "content": result},
         ]
+    if isinstance(api, Responses):
+        return [
+            {"role": "user", "content": told},
+            {"type": "function_call", "call_id": "c1", "name": "refund", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c1", "output": result},
+        ]
     return [
         {"role": "user", "content": told},
         {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "refund", "input": {}}]},
@@ -370,7 +411,7 @@ def observing_injection(tmp_path_factory, session_provider):
 
 
 @STREAM
-@pytest.mark.parametrize("make", [Chat, Claude], ids=["openai", "anthropic"])
+@pytest.mark.parametrize("make", MAKES, ids=NAMES)
 def test_an_agent_that_obeys_a_tool_result_is_stopped(make, observing_injection, stream):
     way = observing_injection
     way.provider.forget()
@@ -389,4 +430,4 @@ def test_an_agent_that_obeys_a_tool_result_is_stopped(make, observing_injection,
             api.call(stream, messages=messages)
         assert "sidewall_tool_tainted" in str(raised.value.body), raised.value
         call = way.sidecar.records()[-1]["completion"]["response"]["tool_calls"][-1]
-        assert call["rule"] == "tool.tainted" and call["source"].startswith("messages[2]"), call
+        assert call["rule"] == "tool.tainted" and call["source"].startswith(("messages[2]", "input[2]")), call

@@ -293,6 +293,32 @@ fn a_definition_that_is_not_the_approved_one_is_refused() {
     }
 }
 
+#[test]
+fn a_tool_outside_the_callers_scope_is_told_from_one_that_nobody_knows() {
+    use RefusalCode::{ToolForbidden, ToolUnknown};
+    for speech in &SPEECHES[..REMOVABLE] {
+        for framing in [Framing::Whole, Framing::Sse] {
+            for (name, code, rule) in [
+                ("transfer", ToolForbidden, "tool.forbidden"),
+                ("Transfer", ToolUnknown, "tool.unknown"),
+                ("transfer_all", ToolUnknown, "tool.unknown"),
+                // Within the scope, and yet not declared.
+                ("refund", ToolUnknown, "tool.unknown"),
+            ] {
+                let guarded = guards(settings(), SUPPORT.0, SUPPORT.1);
+                let call = (name, r#"{"iban":"planted","amount":1}"#);
+                let told = answer(speech, framing, "x", &[call]);
+                let (_, out, report) =
+                    run(&guarded, speech, &request(speech, &["search_orders"]), framing, &told).unwrap();
+                let refusal = out.refusal.unwrap_or_else(|| panic!("{name} passed"));
+                assert_eq!((refusal.code, &*refusal.rule), (code, rule), "{name}");
+                assert!(!String::from_utf8_lossy(&out.bytes).contains("planted"), "{name}");
+                assert_eq!(report.tool_calls.last().map(|call| call.rule.as_str()), Some(rule));
+            }
+        }
+    }
+}
+
 /// What a client reads of an answer: its text, its calls and why it stopped.
 fn read(speech: &Speech, framing: Framing, bytes: &[u8]) -> (String, Vec<(String, Value)>, String) {
     let text = std::str::from_utf8(bytes).unwrap();
