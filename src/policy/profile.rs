@@ -8,6 +8,7 @@
 //! | request: injection in tool results, documents, tool definitions | observe | block | block, lower threshold |
 //! | response: cards and secrets | observe | mask | mask |
 //! | response: PII | observe | observe | mask |
+//! | addresses of private networks | observe | – | as PII |
 //!
 //! Response rows speak of what the caller did not send: the engine restores what it did. Rows of the product's table on links to
 //! hosts off the egress list, tool calls, unknown part types, media and server-side state are not built yet and have no row
@@ -65,6 +66,8 @@ const CARDS: &[&str] = &["pci.*"];
 const PII: &[&str] = &["pii.*"];
 /// Names of people: found by models only, often wrong, and rarely what identifies somebody; strict takes them too.
 const NAMES: &[&str] = &["pii.person*", "pii.name*"];
+/// Addresses of private networks and of the machine itself: they name nobody outside, and logs are full of them.
+const NETWORK: &[&str] = &["net.*"];
 const SECRETS: &[&str] = &["secret.*"];
 const CARDS_AND_SECRETS: &[&str] = &["pci.*", "secret.*"];
 const INJECTION: &[&str] = &["injection.*"];
@@ -117,12 +120,14 @@ const BALANCED: &[Row] = &[
 const STRICT: &[Row] = &[
     ("strict: cards in requests",             CARDS,             REQUEST,  EVERY,  POSSIBLE,                   Deed::Tokenize),
     ("strict: PII in requests",               PII,               REQUEST,  EVERY,  POSSIBLE,                   Deed::Tokenize),
+    ("strict: private addresses in requests", NETWORK,           REQUEST,  EVERY,  POSSIBLE,                   Deed::Tokenize),
     ("strict: secrets in requests",           SECRETS,           REQUEST,  EVERY,  PROBABLE,                   Deed::Block),
     ("strict: injection by user or system",   INJECTION,         REQUEST,  CALLER, STRICT_INJECTION_BY_CALLER, Deed::Block),
     ("strict: injection in data",             INJECTION,         REQUEST,  DATA,   STRICT_INJECTION_BY_DATA,   Deed::Block),
     ("strict: injection in model output",     INJECTION,         REQUEST,  MODEL,  ANY,                        Deed::Observe),
     ("strict: cards and secrets in responses", CARDS_AND_SECRETS, RESPONSE, EVERY, POSSIBLE,                   Deed::Mask),
     ("strict: PII in responses",              PII,               RESPONSE, EVERY,  POSSIBLE,                   Deed::Mask),
+    ("strict: private addresses in responses", NETWORK,          RESPONSE, EVERY,  POSSIBLE,                   Deed::Mask),
 ];
 
 impl Profile {
@@ -198,6 +203,8 @@ mod tests {
             (rq, User, "pci.pan", 24, "observe", "none", "none"),
             (rq, User, "pii.email", 90, "observe", "tokenize", "tokenize"),
             (rq, Unlisted, "pii.email", 90, "observe", "tokenize", "tokenize"),
+            (rq, User, "net.ip_address", 70, "observe", "none", "tokenize"),
+            (rs, Assistant, "net.ip_address", 70, "observe", "none", "mask"),
             (rq, User, "pii.person", 90, "observe", "observe", "tokenize"),
             (rq, User, "secret.aws_access_key", 90, "observe", "tokenize", "block"),
             (rq, System, "secret.aws_access_key", 50, "observe", "tokenize", "block"),

@@ -1,5 +1,5 @@
 //! Decoding: what a text says in another writing, as further views to scan: base64, base32, base 85 and hex, percent, entities,
-//! escapes, character codes, invisible characters, values cut up by string concatenation and line ends.
+//! escapes, character codes, invisible characters, values cut up by string concatenation and line ends, tables.
 //!
 //! Texts grow, so each call says of each view whether it is still *open*, and from where on the text must be held because more of it
 //! may belong to a writing that has begun. Which views there are depends on the text alone, never on how it grew: each codec keeps the
@@ -18,6 +18,7 @@ mod reversed;
 mod runs;
 mod runs85;
 mod stretch;
+mod tables;
 
 use crate::text::{Origin, TextSpan, View};
 
@@ -59,10 +60,10 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// True if nothing is looked for within it: a guess of which nothing is left to guess.
+    /// True if nothing is looked for within it: a guess of which nothing is left to guess, or what has been looked at where it stands.
     #[must_use]
     pub fn is_leaf(&self) -> bool {
-        matches!(self.view.origin, Origin::Decoded(reversed::NAME))
+        matches!(self.view.origin, Origin::Decoded(reversed::NAME | tables::NAME))
     }
 }
 
@@ -79,7 +80,10 @@ pub struct Readings {
 
 /// Where the reading of a growing text stands: for each codec, where its next view may begin.
 #[derive(Debug, Clone, Default)]
-pub struct DecodeState([usize; CODECS.len()]);
+pub struct DecodeState {
+    codecs: [usize; CODECS.len()],
+    tables: tables::State,
+}
 
 /// Reads one writing from `from` on; returns from where it has to read when there is more text.
 type Codec = fn(&Task<'_>, from: usize, &mut Readings) -> usize;
@@ -133,9 +137,11 @@ impl Readings {
 pub fn decode(view: &View<'_>, limits: Limits, ended: bool, state: &mut DecodeState) -> Readings {
     let task = Task { view, limits, ended };
     let mut readings = Readings { views: Vec::new(), codes: Vec::new(), hold: usize::MAX };
-    for (codec, from) in CODECS.iter().zip(&mut state.0) {
+    for (codec, from) in CODECS.iter().zip(&mut state.codecs) {
         *from = codec(&task, *from, &mut readings);
     }
+    // Last, since what is too much is dropped from the end, and nothing is hidden in tables.
+    tables::read(&task, &mut state.tables, &mut readings);
     let mut left = view.text.len().saturating_mul(MOST_GROWTH).max(limits.inflated);
     readings.views.retain(|reading| match left.checked_sub(reading.view.text.len()) {
         Some(rest) => {

@@ -28,6 +28,9 @@ const LENGTHS: &[(usize, &str)] = &[
     (24, "DZ"),
     (25, "AO CV GW MZ"),
     (26, "IR"),
+    // Lengths of before the country joined the registry, still in its banks' papers.
+    (16, "BI"),
+    (32, "NI"),
     // French overseas territories: registered under FR, printed under their own codes.
     (27, "BL GF GP MF MQ NC PF PM RE TF WF YT"),
     (27, "BF CF CG CM GA GQ KM MG TD"),

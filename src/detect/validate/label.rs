@@ -115,6 +115,10 @@ const MACHINE: &[&str] = &[
     "cursor",
 ];
 
+/// Words before `id` that make it a person's: `national_id`, `tax id`.
+const PERSONAL: &[&str] =
+    &["national", "personal", "citizen", "identity", "social", "tax", "taxpayer", "government", "patient"];
+
 /// Words for a number as such.
 const NUMBER: &[&str] = &["number", "no", "nr", "num", "nummer"];
 
@@ -127,7 +131,15 @@ pub(super) fn is_machine(before: &str) -> bool {
         let rest = before.trim_end_matches(is_link).strip_suffix(name).unwrap_or("");
         words = self::words(nearest(rest));
     }
-    words.last().is_some_and(|last| MACHINE.contains(&last.as_str()))
+    let Some(last) = words.last().filter(|last| MACHINE.contains(&last.as_str())) else { return false };
+    let whose = match words.as_slice() {
+        [.., whose, _] => whose.clone(),
+        _ => {
+            let rest = before.trim_end_matches(is_link).strip_suffix(name).unwrap_or("");
+            self::words(nearest(rest)).pop().unwrap_or_default()
+        }
+    };
+    !(matches!(last.as_str(), "id" | "ids") && PERSONAL.contains(&whose.as_str()))
 }
 
 #[cfg(test)]
@@ -154,7 +166,7 @@ mod tests {
         for before in [r#""startTimeUnixNano":""#, "tweet id ", "order_id=", "requestId: ", "Order number "] {
             assert!(is_machine(before), "{before}");
         }
-        for before in ["card: ", "PAN=", "<cardNumber>", "paid ", ""] {
+        for before in ["card: ", "PAN=", "<cardNumber>", "paid ", "", "national id: ", "\"taxId\":\"", "personal_id="] {
             assert!(!is_machine(before), "{before}");
         }
     }

@@ -126,8 +126,12 @@ fn named_otherwise(before: &str) -> bool {
 
 /// Whether the candidate is a piece of a longer number, name or path.
 fn continues(candidate: &Candidate<'_>) -> bool {
+    // `1,234,567` is one number; a comma beside more digits than three is one between values.
+    let grouped = |digits: usize| digits <= 3;
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let run = |bytes: &mut dyn Iterator<Item = u8>| bytes.take_while(u8::is_ascii_digit).count();
     let joins = |next: Option<char>, further: Option<char>| match next {
-        Some('.' | ',' | '-' | '/' | '+' | '=' | '\\' | '_' | '@' | '$' | '%') => {
+        Some('.' | '-' | '/' | '+' | '=' | '\\' | '_' | '@' | '$' | '%') => {
             further.is_some_and(|c| c.is_ascii_alphanumeric())
         }
         _ => false,
@@ -137,10 +141,14 @@ fn continues(candidate: &Candidate<'_>) -> bool {
     // A field's name ends in such a character: `cpf=`, `tel-`; a number before it makes one number of both.
     let led = match last {
         Some('=') => false,
-        Some('-' | '/' | '_' | '.' | ',') => further.is_some_and(|c| c.is_ascii_digit()),
+        Some(',') => digit(further) && grouped(run(&mut candidate.text.bytes())),
+        Some('-' | '/' | '_' | '.') => digit(further),
         last => joins(last, further),
     };
-    led || joins(after.next(), after.next())
+    led || match (after.next(), after.next()) {
+        (Some(','), further) => digit(further) && grouped(run(&mut candidate.text.bytes().rev())),
+        (next, further) => joins(next, further),
+    }
 }
 
 #[cfg(test)]

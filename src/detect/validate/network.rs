@@ -1,34 +1,81 @@
-//! Addresses of hosts. Public ones point to a person or a household, private ones to a device in somebody's network. Those that every
-//! machine has (loopback, unspecified, masks) say nothing, so they count little.
+//! Addresses of hosts. Public ones point to a person or a household. The others name a device in somebody's network, every machine, or none:
+//! rules of a kind of their own report those, since logs are full of them and they say nothing outside that network.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Candidate, Outcome, label};
 
-/// Confidence of an address in a network that is not the internet (RFC 1918, RFC 4193, RFC 6598, link-local). Logs are full of them, and
-/// they name nobody outside that network: reported, and below what the profiles act on.
-const PRIVATE: Outcome = Outcome::Confidence(30);
-/// Confidence of an address that names no host, or every host itself.
-const NOBODY: Outcome = Outcome::Confidence(30);
 /// Prefixes of IPv6 that carry an IPv4 address: mapped and translated (RFC 4291, RFC 6052).
 const CARRIES_IPV4: [[u16; 6]; 4] =
     [[0, 0, 0, 0, 0, 0xffff], [0, 0, 0, 0, 0xffff, 0], [0x64, 0xff9b, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]];
 
-/// Dotted quads that are no version numbers.
+/// In which network an address is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// The internet.
+    Public,
+    /// So many groups are deliberate, whatever they name; and how sure that is.
+    Written(u8),
+    /// A network that is not the internet (RFC 1918, RFC 4193, RFC 6598, link-local).
+    Private,
+    /// The machine itself, a mask, a group: no host.
+    Nobody,
+    /// As likely a version number as a network.
+    Unsure,
+}
+
+/// Dotted quads of the internet that are no version numbers.
 pub(super) fn ipv4(candidate: &Candidate<'_>) -> Outcome {
-    let Ok(address) = candidate.text.parse::<Ipv4Addr>() else { return Outcome::Reject };
+    public(quad(candidate))
+}
+
+/// Dotted quads that are good in one network or on one machine.
+pub(super) fn ipv4_local(candidate: &Candidate<'_>) -> Outcome {
+    local(quad(candidate))
+}
+
+/// What parses as an address of the internet and is no path in code (`std::fmt`) or time.
+pub(super) fn ipv6(candidate: &Candidate<'_>) -> Outcome {
+    public(groups(candidate))
+}
+
+/// As [`ipv6`], of one network or one machine.
+pub(super) fn ipv6_local(candidate: &Candidate<'_>) -> Outcome {
+    local(groups(candidate))
+}
+
+fn public(reach: Option<Reach>) -> Outcome {
+    match reach {
+        Some(Reach::Public) => Outcome::Accept,
+        Some(Reach::Written(sure)) => Outcome::Confidence(sure),
+        Some(Reach::Unsure) => Outcome::Confidence(30),
+        Some(Reach::Private | Reach::Nobody) | None => Outcome::Reject,
+    }
+}
+
+fn local(reach: Option<Reach>) -> Outcome {
+    match reach {
+        Some(Reach::Private) => Outcome::Accept,
+        Some(Reach::Nobody) => Outcome::Confidence(60),
+        _ => Outcome::Reject,
+    }
+}
+
+/// The reach of a dotted quad that stands where an address may.
+fn quad(candidate: &Candidate<'_>) -> Option<Reach> {
+    let address = candidate.text.parse::<Ipv4Addr>().ok()?;
     let mut before = candidate.before.chars().rev();
     match (before.next(), before.next()) {
-        (Some(c), _) if c.is_alphanumeric() || matches!(c, '_' | '.') => return Outcome::Reject,
-        (Some('-' | '+' | '~' | '^'), Some(c)) if c.is_alphanumeric() => return Outcome::Reject,
+        (Some(c), _) if c.is_alphanumeric() || matches!(c, '_' | '.') => return None,
+        (Some('-' | '+' | '~' | '^'), Some(c)) if c.is_alphanumeric() => return None,
         // `Chrome/120.0.0.0`
-        (Some('/'), Some(c)) if c.is_alphabetic() => return Outcome::Reject,
+        (Some('/'), Some(c)) if c.is_alphabetic() => return None,
         _ => {}
     }
     let mut after = candidate.after.chars();
     match (after.next(), after.next()) {
-        (Some(c), _) if c.is_alphanumeric() || c == '_' => return Outcome::Reject,
-        (Some('.' | '-'), Some(c)) if c.is_alphanumeric() => return Outcome::Reject,
+        (Some(c), _) if c.is_alphanumeric() || c == '_' => return None,
+        (Some('.' | '-'), Some(c)) if c.is_alphanumeric() => return None,
         _ => {}
     }
     let words = label::words(label::nearest(candidate.before));
@@ -36,56 +83,62 @@ pub(super) fn ipv4(candidate: &Candidate<'_>) -> Outcome {
         .iter()
         .any(|word| matches!(word.as_str(), "version" | "ver" | "v" | "release" | "build" | "section" | "oid"))
     {
-        return Outcome::Reject;
+        return None;
     }
     // 4.0.0.0 is a network or a version; versions have small numbers.
     let [first, _, third, fourth] = address.octets();
-    match first < 100 && third == 0 && fourth == 0 && !candidate.after.starts_with('/') {
-        true => NOBODY,
-        false => reach(address),
+    let round = first < 100 && third == 0 && fourth == 0 && !candidate.after.starts_with('/');
+    match reach(address) {
+        Reach::Public | Reach::Nobody if round && first > 0 => Some(Reach::Unsure),
+        Reach::Nobody if first == 0 && !address.is_unspecified() => Some(Reach::Unsure),
+        reach => Some(reach),
     }
 }
 
 /// How much an address says, by the network that it is good in.
-fn reach(address: Ipv4Addr) -> Outcome {
+fn reach(address: Ipv4Addr) -> Reach {
     let [first, second, ..] = address.octets();
     let shared = first == 100 && second & 0xc0 == 0x40; // RFC 6598
     match address {
         // 255.255.255.0 is a mask; 224/4 and 240/4 name no host.
-        _ if address.is_loopback() || first == 0 || first >= 224 => NOBODY,
-        _ if address.is_private() || address.is_link_local() || shared => PRIVATE,
-        _ => Outcome::Accept,
+        _ if address.is_loopback() || first == 0 || first >= 224 => Reach::Nobody,
+        _ if address.is_private() || address.is_link_local() || shared => Reach::Private,
+        _ => Reach::Public,
     }
 }
 
-/// What parses as an address and is no path in code (`std::fmt`) or time.
-pub(super) fn ipv6(candidate: &Candidate<'_>) -> Outcome {
+/// The reach of an IPv6 address that stands where one may.
+fn groups(candidate: &Candidate<'_>) -> Option<Reach> {
     let text = candidate.text.split('%').next().unwrap_or("");
-    let Ok(address) = text.parse::<Ipv6Addr>() else { return Outcome::Reject };
+    let address = text.parse::<Ipv6Addr>().ok()?;
     let joins = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '.');
-    if candidate.before.ends_with(joins)
+    // `items[::1]` takes every item.
+    let sliced = candidate.before.strip_suffix('[').is_some_and(|before| before.ends_with(joins));
+    if sliced
+        || candidate.before.ends_with(joins)
         || candidate.after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':'))
     {
-        return Outcome::Reject;
+        return None;
     }
     let [first, rest @ ..] = address.segments();
     let written = text.split([':', '.']).filter(|group| !group.is_empty()).count();
     // `::ffff:192.0.2.1`
     if text.contains('.') && CARRIES_IPV4.iter().any(|[head, tail @ ..]| *head == first && rest.starts_with(tail)) {
         let [.., a, b, c, d] = address.octets();
-        return reach(Ipv4Addr::new(a, b, c, d));
+        return Some(reach(Ipv4Addr::new(a, b, c, d)));
     }
     let global = first & 0xe000 == 0x2000; // RFC 4291: 2000::/3
     let local = first & 0xffc0 == 0xfe80 || first & 0xfe00 == 0xfc00; // link-local; unique local (RFC 4193)
+    let network = candidate.after.strip_prefix('/').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     match (global, local) {
-        (true, _) if written >= 3 => Outcome::Accept,
-        (true, _) if written == 2 && text.len() >= 8 => Outcome::Accept,
-        (_, true) if written >= 2 => PRIVATE,
-        _ if address.is_loopback() => NOBODY,
-        // Many written groups are deliberate, whatever they name; short forms are code.
-        _ if written == 8 => Outcome::Confidence(65),
-        _ if written >= 4 && text.bytes().filter(u8::is_ascii_digit).count() >= 4 => Outcome::Confidence(52),
-        _ => Outcome::Reject,
+        (true, _) if written >= 3 => Some(Reach::Public),
+        (true, _) if written == 2 && text.len() >= 8 => Some(Reach::Public),
+        (_, true) if written >= 2 || network => Some(Reach::Private),
+        _ if address.is_loopback() || (address.is_multicast() && written >= 2) => Some(Reach::Nobody),
+        // Short forms are code.
+        _ if written == 8 => Some(Reach::Written(65)),
+        _ if written >= 4 && text.bytes().filter(u8::is_ascii_digit).count() >= 4 => Some(Reach::Written(52)),
+        _ => None,
     }
 }
 
@@ -115,15 +168,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn public_addresses_count_private_ones_less_and_nobodys_hardly() {
+    fn public_addresses_are_personal_and_others_are_not() {
         for text in ["8.8.8.8", "203.0.113.7"] {
             assert_eq!(ipv4(&alone(text)), Outcome::Accept, "{text}");
+            assert_eq!(ipv4_local(&alone(text)), Outcome::Reject, "{text}");
         }
-        for text in ["10.0.0.1", "192.168.1.7", "169.254.1.1", "100.64.1.2"] {
-            assert_eq!(ipv4(&alone(text)), PRIVATE, "{text}");
+        for text in ["10.0.0.1", "10.0.0.0", "192.168.1.7", "169.254.1.1", "100.64.1.2"] {
+            assert_eq!(ipv4(&alone(text)), Outcome::Reject, "{text}");
+            assert_eq!(ipv4_local(&alone(text)), Outcome::Accept, "{text}");
         }
-        for text in ["127.0.0.1", "0.0.0.0", "255.255.255.0", "10.0.0.0"] {
-            assert_eq!(ipv4(&alone(text)), NOBODY, "{text}");
+        for text in ["127.0.0.1", "0.0.0.0", "255.255.255.0", "224.0.0.251"] {
+            assert_eq!(ipv4(&alone(text)), Outcome::Reject, "{text}");
+            assert_eq!(ipv4_local(&alone(text)), Outcome::Confidence(60), "{text}");
+        }
+        for text in ["4.0.0.0", "0.9.2.1"] {
+            assert_eq!(ipv4(&alone(text)), Outcome::Confidence(30), "{text}");
+            assert_eq!(ipv4_local(&alone(text)), Outcome::Reject, "{text}");
         }
     }
 
@@ -156,14 +216,17 @@ mod tests {
             assert_eq!(ipv6(&alone(text)), Outcome::Accept, "{text}");
         }
         for text in ["fe80::1ff:fe23:4567:890a", "fd00::12", "::ffff:192.168.1.1", "0:0:0:0:0:FFFF:10.1.2.3"] {
-            assert_eq!(ipv6(&alone(text)), PRIVATE, "{text}");
+            assert_eq!((ipv6(&alone(text)), ipv6_local(&alone(text))), (Outcome::Reject, Outcome::Accept), "{text}");
         }
-        for text in ["::1", "::ffff:127.0.0.1"] {
-            assert_eq!(ipv6(&alone(text)), NOBODY, "{text}");
+        for text in ["::1", "::ffff:127.0.0.1", "ff02::1"] {
+            assert_eq!(ipv6_local(&alone(text)), Outcome::Confidence(60), "{text}");
         }
-        for text in ["::", "a::b", "12:30:45", "dead::beef", "::add"] {
+        for text in ["::", "a::b", "12:30:45", "dead::beef", "::add", "fe80::"] {
             assert_eq!(ipv6(&alone(text)), Outcome::Reject, "{text}");
+            assert_eq!(ipv6_local(&alone(text)), Outcome::Reject, "{text}");
         }
+        assert_eq!(ipv6_local(&among("items[", "::1", "]")), Outcome::Reject);
+        assert_eq!(ipv6_local(&among("http://[", "::1", "]:80")), Outcome::Confidence(60));
     }
 
     #[test]

@@ -27,9 +27,12 @@ pub(super) fn us_ssn(candidate: &Candidate<'_>) -> Outcome {
     let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     let in_row =
         digit(candidate.before.trim_end().chars().next_back()) || digit(candidate.after.trim_start().chars().next());
+    let called =
+        label::words(label::nearest(candidate.before)).iter().any(|word| matches!(word.as_str(), "ssn" | "security"));
     match candidate.text {
         _ if label::is_machine(candidate.before) => Outcome::Confidence(30),
-        _ if unissued => Outcome::Confidence(35),
+        // Beside its own name it is meant as one, whatever else it looks like.
+        _ if unissued => Outcome::Confidence(if called { 62 } else { 35 }),
         // Columns of a table are numbers in a row.
         text if text.contains([' ', '.']) => Outcome::Confidence(if in_row { 30 } else { 52 }),
         _ => Outcome::Accept,
@@ -47,6 +50,7 @@ mod tests {
         assert_eq!(us_ssn(&alone("536 90 4399")), Outcome::Confidence(52));
         assert_eq!(us_ssn(&among("17 ", "536 90 4399", "")), Outcome::Confidence(30));
         assert_eq!(us_ssn(&alone("987-65-4321")), Outcome::Confidence(35));
+        assert_eq!(us_ssn(&among("the SSN ", "987-65-4321", "")), Outcome::Confidence(62));
         for text in ["000-12-3456", "666-12-3456", "987 65 4321", "123-00-4567", "123-45-0000", "123-45-678", ""] {
             assert_eq!(us_ssn(&alone(text)), Outcome::Reject, "{text}");
         }

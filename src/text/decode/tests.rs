@@ -145,6 +145,36 @@ fn decoded_places_map_to_their_code() {
     assert_eq!(view.to_raw(TextSpan::new(4, 8)), TextSpan::new(4, 13));
 }
 
+#[test]
+fn values_in_tables_stand_behind_their_names() {
+    for (text, record) in [
+        ("name,dob\nAnn,1990-04-03\nBob,1984-12-24\n", "dob: 1990-04-03\nname: Bob\ndob: 1984-12-24\n"),
+        ("Here it is:\nid, name, ssn\n1, Ann, 078-05-1120", "name:  Ann\nssn:  078-05-1120"),
+        ("\"full name\";\"e-mail\"\r\n\"Ro; Jo\";jo@x.org\r\n", "full name: \"Ro; Jo\"\ne-mail: jo@x.org"),
+        ("| # | Name | SSN |\n|---|:--|----|\n| 1 | Ann | 078-05-1120 |\n", "SSN:  078-05-1120 \n"),
+        (" user | pass\n------+------\n ann  | hunter2\n", "pass:  hunter2"),
+        ("a\tb b\n10x\t\n\t200\n", "a: 10x\nb b: 200\n"),
+        ("tax id,city\n555,Rome\n\nname,dob\nAnn,1990", "name: Ann\ndob: 1990"),
+        ("tax id,city\n555,Rome\nname,dob,ip\nAnn,1990,::1", "dob: 1990\nip: ::1"),
+    ] {
+        let found = readings(text);
+        assert!(found.iter().any(|r| r.view.text.contains(record) && !r.sure), "{text}: {:?}", decoded(text));
+    }
+    for text in [
+        "Sure, here\nyou are",
+        "first,\nsecond,\nthird",
+        "use a::b, c;\nlet x = 1;",
+        "The first line, of which there are many, is no header,\nnor is this one, which has words, and more,",
+        "name,dob\n\nAnn,1990-04-03",
+    ] {
+        assert!(decoded(text).iter().all(|d| !d.contains(": ")), "{text}: {:?}", decoded(text));
+    }
+    let text = "name,dob\nAnn,1990-04-03\n";
+    let view = &readings(text)[0].view;
+    let at = view.text.find("1990").unwrap();
+    assert_eq!(view.to_raw(TextSpan::new(at, at + 10)), TextSpan::new(13, 23));
+}
+
 fn hold(text: &str) -> usize {
     decode(&View::raw(text), Limits::STREAM, false, &mut DecodeState::default()).hold
 }
@@ -184,6 +214,7 @@ fn texts() -> impl Strategy<Value = String> {
         "(%[0-9A-F]{0,2}|&#?[a-z0-9]{0,5};?|\\\\u[0-9a-f]{0,4}|=[0-9A-F]{0,2}){0,9}",
         "([0-9]{1,4} ?[|*+:-] ?){0,5}",
         "([a-z0-9@.]{0,9}(\"|'|\n|\r\n|\" \\+ \"|\\[at\\])){0,4}",
+        "((name|ssn|dob)[,|\t;]){1,2}ip\n(([0-9a-z\"]{0,9}[,|\t;]){0,2}[0-9. é]{0,80}\r?\n){0,4}",
         "[\u{200b}\u{200c}\u{e0041}\u{e0100}\u{e0120}a]{0,30}",
     ];
     prop::collection::vec(piece, 0..6).prop_map(|p| p.concat())

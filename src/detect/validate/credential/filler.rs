@@ -47,11 +47,11 @@ pub(in crate::detect::validate) fn repeats(text: &str) -> bool {
 /// LIMIT: longer runs are keys made by hand, but keys.
 const LONGEST_RUN: usize = 20;
 
-/// `12345678`, `abcdefgh`, `abcd1234`: one character after the other.
+/// `12345678`, `abcdefgh`, `abcd1234`, `12345654321`: one character after the other, up or down.
 fn climbs(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let next =
-        bytes.windows(2).filter(|pair| matches!(pair, [a, b] if a.wrapping_add(1) == *b || (*a == b'9' && *b == b'0')));
+    let steps = |a: u8, b: u8| a.abs_diff(b) == 1 || matches!((a, b), (b'9', b'0') | (b'0', b'9'));
+    let next = bytes.windows(2).filter(|pair| matches!(pair, [a, b] if steps(*a, *b)));
     bytes.len() < LONGEST_RUN && next.count() + 2 >= bytes.len()
 }
 
@@ -107,6 +107,7 @@ mod tests {
             "testPassword",
             "mysecretpassword",
             "abcd1234",
+            "1234567898765432",
             "login_and_password_removed",
             "TOKEN_HERE",
         ] {

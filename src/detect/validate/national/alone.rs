@@ -12,7 +12,11 @@ use super::{continues, label, named_otherwise, tables};
 const TABLE: &[(&str, u8, &[&str])] = &[
     ("ad-nrt", 56, &["@-######-@"]),
     ("ae-eid", 76, &["784############", "784-####-#######-#"]),
-    ("al-nipt", 52, &["J########@", "K########@", "L########@", "M########@"]),
+    (
+        "al-nipt",
+        52,
+        &["J########@", "K########@", "L########@", "M########@", "J ######## @", "K ######## @", "L ######## @"],
+    ),
     ("ar-cuit", 66, &["###########"]),
     ("at-steuernummer", 60, &["##-###/####", "## ###/####"]),
     ("at-svnr", 56, &["#### ######"]),
@@ -70,7 +74,7 @@ const TABLE: &[(&str, u8, &[&str])] = &[
 pub(in super::super) fn alone(candidate: &Candidate<'_>) -> Outcome {
     let text = candidate.text;
     let Some(number) = Number::of(text).filter(|number| !number.is_filler()) else { return Outcome::Reject };
-    let machine = label::is_machine(candidate.before) || named_otherwise(candidate.before);
+    let machine = label::is_machine(candidate.before) || named_otherwise(candidate.before) || is_reference(candidate);
     if continues(candidate) || machine || in_row(candidate) || is_stamp(text) {
         return Outcome::Reject;
     }
@@ -80,6 +84,12 @@ pub(in super::super) fn alone(candidate: &Candidate<'_>) -> Outcome {
         Some(sure) => Outcome::Confidence(sure),
         None => Outcome::Reject,
     }
+}
+
+/// Whether it is called a reference. Beside the word for a number that is fine (`taxpayer reference`), but here there is none.
+fn is_reference(candidate: &Candidate<'_>) -> bool {
+    let words = label::words(label::nearest(candidate.before));
+    words.last().is_some_and(|last| matches!(last.as_str(), "ref" | "reference" | "referenz" | "referencia"))
 }
 
 /// Whether `text` is written in `form`.
@@ -141,6 +151,7 @@ mod tests {
         for (before, text, after) in [
             ("order_id=", "71429196278", ""),
             ("tel: ", "71429196278", ""),
+            ("ref ", "71429196278", ""),
             ("17 ", "71429196278", " 42"),
             ("", "71429196279", ""),
             ("", "202310010008", ""),
