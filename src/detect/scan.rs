@@ -42,7 +42,7 @@ pub struct ScanState {
     decided: usize,
     /// Matches found whose overlaps are not settled.
     pending: Vec<Candidate>,
-    /// Rules whose last match ends after `known`, and where.
+    /// Rules whose last match ends after `known`, and where; by rule.
     busy: Vec<(u32, usize)>,
 }
 
@@ -200,7 +200,10 @@ impl Pass<'_> {
             return;
         }
         let confidence = tuning.and_then(|row| row.confidence).unwrap_or(matcher.confidence);
-        let busy = self.state.busy.iter().find(|(r, _)| *r == index).map_or(0, |(_, end)| self.window.view_at(*end));
+        let busy = match self.state.busy.binary_search_by_key(&index, |(rule, _)| *rule) {
+            Ok(at) => self.state.busy.get(at).map_or(0, |(_, end)| self.window.view_at(*end)),
+            Err(_) => 0,
+        };
         let first = self.window.from.max(busy);
         let (mut at, end, anchored) = match place {
             Place::At(start) if start < first => return,
@@ -329,9 +332,9 @@ impl Pass<'_> {
             Err(fate) => self.tell(rule, span, fate),
         }
         let end = self.window.raw(whole).end;
-        match self.state.busy.iter_mut().find(|(r, _)| *r == rule) {
-            Some(busy) => busy.1 = end,
-            None => self.state.busy.push((rule, end)),
+        match self.state.busy.binary_search_by_key(&rule, |(rule, _)| *rule) {
+            Ok(at) => self.state.busy.get_mut(at).into_iter().for_each(|busy| busy.1 = end),
+            Err(at) => self.state.busy.insert(at, (rule, end)),
         }
     }
 

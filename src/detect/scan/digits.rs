@@ -23,8 +23,10 @@ struct Group {
     gap: usize,
     /// Fewest digits of any of its rules.
     least: usize,
-    /// Rules whose matches begin at a run of digits, by the length of that run.
-    begin: [Vec<(u32, Arc<Numeral>)>; LENGTHS],
+    /// Rules whose matches begin at a run of digits, by the length of that run, each with its place among them.
+    begin: [Vec<(u32, usize, Arc<Numeral>)>; LENGTHS],
+    /// How many these are.
+    beginning: usize,
     /// The others.
     others: Vec<(u32, Arc<Numeral>)>,
 }
@@ -41,6 +43,38 @@ struct Run {
 struct Cluster {
     runs: Vec<Run>,
     digits: usize,
+    /// Up to each run: the digits of those before it.
+    before: Vec<usize>,
+    /// For each of the group's rules that begin at a run: the last stretch of runs looked at which may stand in one match of it. Runs of a
+    /// stretch are asked once, however many of them a match could begin at.
+    stretches: Vec<Stretch>,
+    /// Tells this cluster's stretches from those of clusters before.
+    number: u64,
+}
+
+/// Runs, by their index, all of which may stand in one match.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    cluster: u64,
+    first: usize,
+    end: usize,
+}
+
+impl Cluster {
+    /// How many digits a match of the rule at `slot` may have that begins with run number `first`.
+    fn reach(&mut self, slot: usize, numeral: &Numeral, first: usize, text: &[u8]) -> usize {
+        if self.stretches.len() <= slot {
+            self.stretches.resize(slot + 1, Stretch::default());
+        }
+        let Some(stretch) = self.stretches.get_mut(slot) else { return 0 };
+        if stretch.cluster != self.number || !(stretch.first..stretch.end).contains(&first) {
+            let rest = self.runs.get(first..).unwrap_or_default();
+            let end = first + chain(numeral, rest, text).0;
+            *stretch = Stretch { cluster: self.number, first, end };
+        }
+        let before = |run: usize| self.before.get(run).copied().unwrap_or(self.digits);
+        before(stretch.end).saturating_sub(before(first))
+    }
 }
 
 /// The working memory of one pass, reused.
@@ -52,7 +86,7 @@ impl Digits {
         let gap = GAPS.into_iter().find(|step| numeral.gap <= *step).unwrap_or(usize::MAX);
         let at = self.groups.iter().position(|g| g.gap == gap).unwrap_or_else(|| {
             let begin = std::array::from_fn(|_| Vec::new());
-            self.groups.push(Group { gap, least: usize::MAX, begin, others: Vec::new() });
+            self.groups.push(Group { gap, least: usize::MAX, begin, beginning: 0, others: Vec::new() });
             self.groups.len() - 1
         });
         let Some(group) = self.groups.get_mut(at) else { return };
@@ -61,7 +95,8 @@ impl Digits {
         match numeral.begins {
             Some(_) => {
                 let fitting = group.begin.iter_mut().enumerate().filter(|(len, _)| numeral.has_run(*len));
-                fitting.for_each(|(_, rules)| rules.push((rule, Arc::clone(&numeral))));
+                fitting.for_each(|(_, rules)| rules.push((rule, group.beginning, Arc::clone(&numeral))));
+                group.beginning += 1;
             }
             None => group.others.push((rule, numeral)),
         }
@@ -76,6 +111,7 @@ impl Digits {
                 if cluster.runs.last().is_some_and(|last| run.start - last.end > group.gap) {
                     group.close(cluster, text, from, each);
                 }
+                cluster.before.push(cluster.digits);
                 cluster.digits += run.end - run.start;
                 cluster.runs.push(run);
             }
@@ -111,15 +147,18 @@ impl Digits {
 impl Group {
     fn close(&self, cluster: &mut Cluster, text: &[u8], from: usize, each: Each<'_>) {
         if cluster.digits >= self.least {
-            for (first, run) in cluster.runs.iter().enumerate() {
-                let rest = cluster.runs.get(first..).unwrap_or_default();
+            for first in 0..cluster.runs.len() {
+                let Some(run) = cluster.runs.get(first).copied() else { break };
                 let rules = self.begin.get((run.end - run.start).min(LENGTHS - 1)).into_iter().flatten();
-                for (rule, numeral) in rules.filter(|(_, numeral)| cluster.digits >= numeral.least) {
+                for (rule, slot, numeral) in rules {
+                    if cluster.digits < numeral.least {
+                        continue;
+                    }
                     let begins = numeral.begins.as_deref().unwrap_or_default();
                     let start = run.start.checked_sub(begins.len()).filter(|start| *start >= from);
                     if let Some(start) = start
                         && Numeral::may_begin(begins, text.get(start..run.start).unwrap_or_default())
-                        && chain(numeral, rest, text, numeral.least).1 >= numeral.least
+                        && cluster.reach(*slot, numeral, first, text) >= numeral.least
                     {
                         each(*rule, Place::At(start));
                     }
@@ -128,7 +167,7 @@ impl Group {
             for (rule, numeral) in self.others.iter().filter(|(_, numeral)| cluster.digits >= numeral.least) {
                 let mut runs = cluster.runs.as_slice();
                 while let Some(first) = runs.first() {
-                    let (count, digits) = chain(numeral, runs, text, usize::MAX);
+                    let (count, digits) = chain(numeral, runs, text);
                     let (own, rest) = runs.split_at_checked(count.max(1)).unwrap_or((runs, &[]));
                     if digits >= numeral.least
                         && let Some(last) = own.last()
@@ -141,17 +180,19 @@ impl Group {
             }
         }
         cluster.runs.clear();
+        cluster.before.clear();
         cluster.digits = 0;
+        cluster.number = cluster.number.wrapping_add(1);
     }
 }
 
-/// How many of `runs`, from the first on, may stand in one match, and how many digits they have; looks no further than `enough`.
-fn chain(numeral: &Numeral, runs: &[Run], text: &[u8], enough: usize) -> (usize, usize) {
+/// How many of `runs`, from the first on, may stand in one match, and how many digits they have.
+fn chain(numeral: &Numeral, runs: &[Run], text: &[u8]) -> (usize, usize) {
     let (mut count, mut digits) = (0, 0);
     let mut last: Option<Run> = None;
     for run in runs {
         let joined = last.is_none_or(|last| numeral.joins(text.get(last.end..run.start).unwrap_or_default()));
-        if digits >= enough || !joined || !numeral.has_run(run.end - run.start) {
+        if !joined || !numeral.has_run(run.end - run.start) {
             break;
         }
         (count, digits, last) = (count + 1, digits + run.end - run.start, Some(*run));

@@ -64,14 +64,20 @@ fn report(cluster: &mut [Candidate], rules: &[Rule], out: &mut Vec<Finding>) {
         key(a, x).cmp(&key(b, y)).then_with(|| x.map(|r| &r.info.id).cmp(&y.map(|r| &r.info.id)))
     });
     let first = out.len();
+    // What is reported so far: disjoint, in order. LIMIT: a cluster may be as long as the text, so that each candidate looks at those only
+    // that it overlaps.
+    let mut taken: Vec<TextSpan> = Vec::new();
     for candidate in cluster.iter() {
         let Some(rule) = rules.get(candidate.rule as usize) else { continue };
-        let taken = out.get(first..).unwrap_or_default();
+        let from = taken.partition_point(|other| other.end <= candidate.span.start);
+        let to = taken.partition_point(|other| other.start < candidate.span.end);
+        let over = taken.get(from..to).unwrap_or_default();
         let span = match rule.matcher.injection {
-            false => Some(candidate.span).filter(|s| taken.iter().all(|f| !f.span.overlaps(*s))),
-            true => remainder(candidate.span, taken),
+            false => Some(candidate.span).filter(|_| over.is_empty()),
+            true => remainder(candidate.span, over),
         };
         if let Some(span) = span {
+            taken.insert(taken.partition_point(|other| other.start < span.start), span);
             out.push(Finding { rule: rule.info.clone(), span, confidence: candidate.confidence });
         }
     }
@@ -80,12 +86,11 @@ fn report(cluster: &mut [Candidate], rules: &[Rule], out: &mut Vec<Finding>) {
     }
 }
 
-/// The longest part of `span` that no finding covers: an injection does not go unreported for an address inside it.
-fn remainder(span: TextSpan, taken: &[Finding]) -> Option<TextSpan> {
-    let mut covered: Vec<TextSpan> = taken.iter().map(|f| f.span).filter(|s| s.overlaps(span)).collect();
-    covered.sort_unstable();
-    let ends = covered.iter().map(|s| s.end);
-    let starts = covered.iter().map(|s| s.start).chain([span.end]);
-    let gaps = [span.start].into_iter().chain(ends).zip(starts).map(|(a, b)| TextSpan::new(a, b));
-    gaps.filter(|s| !s.is_empty()).max_by_key(|s| (s.len(), Reverse(s.start)))
+/// The longest part of `span` that none of `over`, which overlap it, covers: an injection does not go unreported for an address inside it.
+fn remainder(span: TextSpan, over: &[TextSpan]) -> Option<TextSpan> {
+    let ends = over.iter().map(|s| s.end);
+    let starts = over.iter().map(|s| s.start).chain([span.end]);
+    let gaps =
+        [span.start].into_iter().chain(ends).zip(starts).filter(|(a, b)| a < b).map(|(a, b)| TextSpan::new(a, b));
+    gaps.max_by_key(|s| (s.len(), Reverse(s.start)))
 }

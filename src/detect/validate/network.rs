@@ -56,7 +56,7 @@ fn public(reach: Option<Reach>) -> Outcome {
 fn local(reach: Option<Reach>) -> Outcome {
     match reach {
         Some(Reach::Private) => Outcome::Accept,
-        Some(Reach::Nobody) => Outcome::Confidence(60),
+        Some(Reach::Nobody) => Outcome::Confidence(52),
         _ => Outcome::Reject,
     }
 }
@@ -179,7 +179,7 @@ mod tests {
         }
         for text in ["127.0.0.1", "0.0.0.0", "255.255.255.0", "224.0.0.251"] {
             assert_eq!(ipv4(&alone(text)), Outcome::Reject, "{text}");
-            assert_eq!(ipv4_local(&alone(text)), Outcome::Confidence(60), "{text}");
+            assert_eq!(ipv4_local(&alone(text)), Outcome::Confidence(52), "{text}");
         }
         for text in ["4.0.0.0", "0.9.2.1"] {
             assert_eq!(ipv4(&alone(text)), Outcome::Confidence(30), "{text}");
@@ -219,14 +219,14 @@ mod tests {
             assert_eq!((ipv6(&alone(text)), ipv6_local(&alone(text))), (Outcome::Reject, Outcome::Accept), "{text}");
         }
         for text in ["::1", "::ffff:127.0.0.1", "ff02::1"] {
-            assert_eq!(ipv6_local(&alone(text)), Outcome::Confidence(60), "{text}");
+            assert_eq!(ipv6_local(&alone(text)), Outcome::Confidence(52), "{text}");
         }
         for text in ["::", "a::b", "12:30:45", "dead::beef", "::add", "fe80::"] {
             assert_eq!(ipv6(&alone(text)), Outcome::Reject, "{text}");
             assert_eq!(ipv6_local(&alone(text)), Outcome::Reject, "{text}");
         }
         assert_eq!(ipv6_local(&among("items[", "::1", "]")), Outcome::Reject);
-        assert_eq!(ipv6_local(&among("http://[", "::1", "]:80")), Outcome::Confidence(60));
+        assert_eq!(ipv6_local(&among("http://[", "::1", "]:80")), Outcome::Confidence(52));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Escapes that stand for one character or byte each: percent (RFC 3986), HTML character references,
 //! `\u`, `\x` and octal escapes of program texts, Markdown's backslash, quoted-printable (RFC 2045).
 
-use super::stretch::{Escape, InPlace, Means, Parsed};
+use super::stretch::{Escape, InPlace, Means, Parsed, nearest};
 use super::{Readings, Task};
 
 /// LIMIT: the longest escape: `&#x0010FFFF;`.
@@ -15,10 +15,10 @@ pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
 }
 
 fn mark(bytes: &[u8], from: usize) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    let mark = memchr::memchr3(b'%', b'&', b'\\', rest);
-    let equals = memchr::memchr(b'=', rest.get(..mark.unwrap_or(rest.len())).unwrap_or_default());
-    equals.or(mark).map(|at| from + at)
+    nearest(bytes, from, |block| {
+        let mark = memchr::memchr3(b'%', b'&', b'\\', block);
+        memchr::memchr(b'=', block.get(..mark.unwrap_or(block.len())).unwrap_or_default()).or(mark)
+    })
 }
 
 fn parse(text: &str, at: usize, joined: &str, ended: bool) -> Parsed {

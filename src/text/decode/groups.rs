@@ -57,6 +57,11 @@ fn parse(text: &str, at: usize, _joined: &str, ended: bool) -> Parsed {
         return Parsed::Not;
     }
     let first = end;
+    // Most numbers are seen to be none of these by their first two groups.
+    let begun = first < bytes.len();
+    if begun && (first < SMALL || bytes.get(first).is_some_and(u8::is_ascii_alphanumeric)) {
+        return Parsed::Not;
+    }
     // Nothing is written down before there is a second group.
     let mut others: Vec<std::ops::Range<usize>> = Vec::new();
     let mut separator: &[u8] = &[];
@@ -73,20 +78,27 @@ fn parse(text: &str, at: usize, _joined: &str, ended: bool) -> Parsed {
         if len == 0 || len > SEPARATOR || digits == 0 || digits > GROUP || other {
             break;
         }
+        if is_expected(found) {
+            return Parsed::Not;
+        }
         separator = found;
         others.push(end + len..end + len + digits);
         end += len + digits;
     }
     let sizes: Vec<usize> = [first].into_iter().chain(others.iter().map(|g| g.len())).collect();
-    let expected = separator.len() == 1 && separator.iter().all(|b| b" ._/-".contains(b));
     // Lists of small numbers, codes, times; the one number with a group of two is a social security number.
     let small = sizes.iter().any(|size| *size < SMALL) && sizes != [3, 2, 4];
-    if sizes.len() < GROUPS || !DIGITS.contains(&sizes.iter().sum()) || expected || small {
+    if sizes.len() < GROUPS || !DIGITS.contains(&sizes.iter().sum()) || small {
         return Parsed::Not;
     }
     let groups = std::iter::once(0..first).chain(others).map(|g| bytes.get(g).unwrap_or_default());
     let written: Vec<_> = groups.map(String::from_utf8_lossy).collect();
     Parsed::Is(Escape { codec: "digit-groups", lead: 0, len: end, means: Means::Text(written.join("-")) })
+}
+
+/// True for a separator that rules for numbers expect themselves.
+fn is_expected(separator: &[u8]) -> bool {
+    matches!(separator, [b' ' | b'.' | b'_' | b'/' | b'-'])
 }
 
 /// Lists and tables are written with commas, semicolons and tabs; times and addresses with colons.

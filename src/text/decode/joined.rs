@@ -2,7 +2,7 @@
 //!
 //! All but the first are guesses: what a text says without them comes first.
 
-use super::stretch::{Escape, InPlace, Means, Parsed};
+use super::stretch::{Escape, InPlace, Means, Parsed, nearest};
 use super::{Readings, Task};
 
 /// LIMIT: bytes of a word that are looked at on either side of a line end.
@@ -33,10 +33,10 @@ pub(super) fn read(task: &Task<'_>, from: usize, out: &mut Readings) -> usize {
 }
 
 fn mark(bytes: &[u8], from: usize) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    let line = memchr::memchr2(b'\n', b'\r', rest);
-    let bracket = memchr::memchr3(b'[', b'(', b'{', rest.get(..line.unwrap_or(rest.len())).unwrap_or_default());
-    bracket.or(line).map(|at| from + at)
+    nearest(bytes, from, |block| {
+        let line = memchr::memchr2(b'\n', b'\r', block);
+        memchr::memchr3(b'[', b'(', b'{', block.get(..line.unwrap_or(block.len())).unwrap_or_default()).or(line)
+    })
 }
 
 fn parse(text: &str, at: usize, _joined: &str, ended: bool) -> Parsed {

@@ -103,6 +103,18 @@ impl InPlace {
     }
 }
 
+/// Bytes of text that are searched for marks at a time.
+const BLOCK: usize = 1 << 10;
+
+/// The first place at or after `from` that `find` finds in a block of the text.
+///
+/// LIMIT: where one kind of mark stands everywhere and another nowhere, a search for both over all of the text, at each mark anew, would take
+/// quadratic time.
+pub(super) fn nearest(bytes: &[u8], from: usize, find: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
+    let blocks = bytes.get(from..)?.chunks(BLOCK).zip((from..).step_by(BLOCK));
+    blocks.into_iter().find_map(|(block, base)| find(block).map(|at| base + at))
+}
+
 /// Escapes near one another, with the text between and around them.
 struct Stretch<'v> {
     view: &'v View<'v>,

@@ -74,13 +74,15 @@ const TABLE: &[(&str, u8, &[&str])] = &[
 pub(in super::super) fn alone(candidate: &Candidate<'_>) -> Outcome {
     let text = candidate.text;
     let Some(number) = Number::of(text).filter(|number| !number.is_filler()) else { return Outcome::Reject };
-    let machine = label::is_machine(candidate.before) || named_otherwise(candidate.before) || is_reference(candidate);
-    if continues(candidate) || machine || in_row(candidate) || is_stamp(text) {
+    if continues(candidate) || in_row(candidate) || is_stamp(text) {
         return Outcome::Reject;
     }
     let fitting = TABLE.iter().filter(|(.., forms)| forms.iter().any(|form| has_form(text, form)));
     let valid = |name: &str| tables().any(|scheme| scheme.name == name && (scheme.valid)(&number));
-    match fitting.filter(|(name, ..)| valid(name)).map(|(_, sure, _)| *sure).max() {
+    let surest = fitting.filter(|(name, ..)| valid(name)).map(|(_, sure, _)| *sure).max();
+    // Names last: to read them takes longer than to see that most numbers are none.
+    let named = || label::is_machine(candidate.before) || named_otherwise(candidate.before) || is_reference(candidate);
+    match surest.filter(|_| !named()) {
         Some(sure) => Outcome::Confidence(sure),
         None => Outcome::Reject,
     }
