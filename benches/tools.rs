@@ -18,6 +18,10 @@ use sidewall::policy::{Authoriser, Check, Circumstances, ToolSettings};
 use sidewall::redact::Filtered;
 use sidewall::tools::{Arguments, Definition, Schema, Toolbox, Trust};
 
+/// As the program's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 101;
 const CALLS: u32 = 50;
 static SHAPES: [ToolShape; 1] = [ToolShape {

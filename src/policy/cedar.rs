@@ -21,8 +21,8 @@ use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
-    RestrictedExpression,
+    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet,
+    Request, RestrictedExpression,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -44,6 +44,8 @@ pub struct Policies {
     /// The same without what depends on the context: for the question whether a tool could be called at all.
     scopes: Slices,
     seen: Seen,
+    /// What policies require, by id; Cedar would parse the annotation's name for each question.
+    requires: HashMap<PolicyId, Arc<str>>,
     authorizer: Authorizer,
     hash: String,
 }
@@ -112,11 +114,24 @@ impl Ruling {
     }
 }
 
-/// Asks Cedar, and takes any error as a denial.
+/// What the policies of `set` require (`@require("…")`), by id.
 #[must_use]
-pub fn ask(authorizer: &Authorizer, set: &PolicySet, request: &Request, entities: &Entities) -> Ruling {
+pub fn requirements(set: &PolicySet) -> HashMap<PolicyId, Arc<str>> {
+    let required = |policy: &Policy| Some((policy.id().clone(), Arc::from(policy.annotation("require")?)));
+    set.policies().filter_map(required).collect()
+}
+
+/// Asks Cedar, and takes any error as a denial. `requires`: the [`requirements`] of the set's policies.
+#[must_use]
+pub fn ask(
+    authorizer: &Authorizer,
+    set: &PolicySet,
+    requires: &HashMap<PolicyId, Arc<str>>,
+    request: &Request,
+    entities: &Entities,
+) -> Ruling {
     let response = authorizer.is_authorized(request, set, entities);
-    let id = |id: &cedar_policy::PolicyId| -> Arc<str> { Arc::from(id.to_string()) };
+    let id = |id: &PolicyId| -> Arc<str> { Arc::from(id.to_string()) };
     let mut policies: Vec<Arc<str>> = response.diagnostics().reason().map(id).collect();
     policies.sort();
     let mut failed: Vec<Arc<str>> = response
@@ -127,10 +142,8 @@ pub fn ask(authorizer: &Authorizer, set: &PolicySet, request: &Request, entities
         })
         .collect();
     failed.sort();
-    let mut requires: Vec<Arc<str>> = Vec::new();
-    for policy in response.diagnostics().reason().filter_map(|id| set.policy(id)) {
-        requires.extend(policy.annotation("require").map(Arc::from));
-    }
+    let mut requires: Vec<Arc<str>> =
+        response.diagnostics().reason().filter_map(|id| requires.get(id).cloned()).collect();
     requires.sort();
     requires.dedup();
     let allowed = response.decision() == Decision::Allow && failed.is_empty();
@@ -144,7 +157,7 @@ impl Policies {
         let Some(arguments) = values::record(facts.arguments, facts.schema, &self.seen) else {
             return Ruling::failed();
         };
-        let mut context = common(caller, facts.now);
+        let mut context = self.common(caller, facts.now);
         context.push(("arguments".to_owned(), arguments));
         let by_injection = facts.taint.is_some_and(|taint| taint.by_injection);
         context.push(("tainted".to_owned(), RestrictedExpression::new_bool(facts.taint.is_some())));
@@ -163,7 +176,7 @@ impl Policies {
     /// May `caller` use this model?
     #[must_use]
     pub fn use_model(&self, caller: &Principal, facts: ModelFacts<'_>) -> Ruling {
-        let mut context = common(caller, facts.now);
+        let mut context = self.common(caller, facts.now);
         if let Some(tokens) = facts.max_tokens {
             let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
             context.push(("max_tokens".to_owned(), RestrictedExpression::new_long(tokens)));
@@ -174,7 +187,7 @@ impl Policies {
     /// May `approver` decide on another's call of this tool?
     #[must_use]
     pub fn approve(&self, approver: &Principal, facts: ApprovalFacts<'_>) -> Ruling {
-        let mut context = common(approver, facts.now);
+        let mut context = self.common(approver, facts.now);
         context.push(("requester".to_owned(), RestrictedExpression::new_string(facts.requester.to_owned())));
         self.judge(&self.slices, approver, "approve", ("Tool", facts.tool, facts.tags), context)
     }
@@ -189,6 +202,28 @@ impl Policies {
     #[must_use]
     pub const fn set(&self) -> &PolicySet {
         &self.set
+    }
+
+    /// What every question's context holds, as far as some policy may look at it.
+    fn common(&self, caller: &Principal, now: Timestamp) -> Vec<(String, RestrictedExpression)> {
+        let mut context = vec![("tenant".to_owned(), RestrictedExpression::new_string(caller.tenant.to_string()))];
+        if self.seen.has("now") {
+            let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            context.push(("now".to_owned(), RestrictedExpression::new_datetime(now)));
+        }
+        let claim = |claim: &Claim| match claim {
+            Claim::Text(text) => RestrictedExpression::new_string(text.to_string()),
+            Claim::Number(number) => RestrictedExpression::new_long(*number),
+            Claim::Flag(flag) => RestrictedExpression::new_bool(*flag),
+            Claim::List(items) => values::strings(items),
+        };
+        if self.seen.has("claims") {
+            let claims = caller.claims.iter().map(|(name, value)| (name.to_owned(), claim(value)));
+            // Names of claims are unique by construction; without them, what asks for them fails, which is a denial.
+            let claims = RestrictedExpression::new_record(claims);
+            context.extend(claims.ok().map(|claims| ("claims".to_owned(), claims)));
+        }
+        context
     }
 
     fn judge(
@@ -222,34 +257,16 @@ impl Policies {
             ("scopes".to_owned(), values::strings(&caller.scopes)),
         ]);
         let tags: HashSet<EntityUid> = tags.iter().filter_map(|tag| uid("Tag", tag)).collect();
-        let parents = groups.iter().chain(&tags).map(|group| Entity::new_no_attrs(group.clone(), HashSet::new()));
-        let mut entities: Vec<Entity> = parents.collect();
-        entities.push(Entity::new(principal.clone(), attributes, groups).ok()?);
-        entities.push(Entity::new_no_attrs(resource.clone(), tags));
+        // Groups have neither attributes nor parents: that somebody is in them is all there is to know.
+        let mut entities = vec![Entity::new(principal.clone(), attributes, groups).ok()?];
+        if !tags.is_empty() {
+            entities.push(Entity::new_no_attrs(resource.clone(), tags));
+        }
         let entities = Entities::from_entities(entities, None).ok()?;
         let context = Context::from_pairs(context).ok()?;
         let request = Request::new(principal, uid("Action", action)?, resource, context, None).ok()?;
-        Some(ask(&self.authorizer, set, &request, &entities))
+        Some(ask(&self.authorizer, set, &self.requires, &request, &entities))
     }
-}
-
-/// What every question's context holds.
-fn common(caller: &Principal, now: Timestamp) -> Vec<(String, RestrictedExpression)> {
-    let claim = |claim: &Claim| match claim {
-        Claim::Text(text) => RestrictedExpression::new_string(text.to_string()),
-        Claim::Number(number) => RestrictedExpression::new_long(*number),
-        Claim::Flag(flag) => RestrictedExpression::new_bool(*flag),
-        Claim::List(items) => values::strings(items),
-    };
-    let claims = caller.claims.iter().map(|(name, value)| (name.to_owned(), claim(value)));
-    let claims = RestrictedExpression::new_record(claims);
-    let mut context = vec![
-        ("tenant".to_owned(), RestrictedExpression::new_string(caller.tenant.to_string())),
-        ("now".to_owned(), RestrictedExpression::new_datetime(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())),
-    ];
-    // Names of claims are unique by construction; without them, what asks for them fails, which is a denial.
-    context.extend(claims.ok().map(|claims| ("claims".to_owned(), claims)));
-    context
 }
 
 /// The types of all entities, read once: to Cedar's parser a name is a whole text.

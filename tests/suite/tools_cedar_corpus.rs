@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use cedar_policy::{Authorizer, Context, Entities, EntityId, EntityTypeName, EntityUid, PolicySet, Request, Schema};
 use serde_json::Value;
-use sidewall::policy::cedar::ask;
+use sidewall::policy::cedar::{ask, requirements};
 
 fn data() -> PathBuf {
     let data = std::env::var_os("SIDEWALL_DATA")
@@ -37,13 +37,13 @@ fn run(root: &Path, file: &Path) -> usize {
     let (schema, _) = Schema::from_cedarschema_str(&read(&at("schema"))).unwrap();
     let policies = PolicySet::from_str(&read(&at("policies"))).unwrap();
     let entities = Entities::from_json_str(&read(&at("entities")), Some(&schema)).unwrap();
-    let authorizer = Authorizer::new();
+    let (authorizer, requires) = (Authorizer::new(), requirements(&policies));
     let requests = test["requests"].as_array().unwrap();
     for request in requests {
         let action = uid(&request["action"]);
         let context = Context::from_json_value(request["context"].clone(), Some((&schema, &action))).unwrap();
         let asked = Request::new(uid(&request["principal"]), action, uid(&request["resource"]), context, None).unwrap();
-        let ruling = ask(&authorizer, &policies, &asked, &entities);
+        let ruling = ask(&authorizer, &policies, &requires, &asked, &entities);
         let about = format!("{}: {}", file.display(), request["description"]);
         let errors = strings(&request["errors"]);
         assert_eq!(ruling.allowed, request["decision"] == "allow" && errors.is_empty(), "{about}: {ruling:?}");

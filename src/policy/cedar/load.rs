@@ -99,7 +99,8 @@ impl Policies {
         let hash = hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         if wrong.is_empty() {
             let (slices, scopes, seen) = (Slices::of(&set), Slices::of(&scopes), Seen::of(&set));
-            Ok(Self { set, slices, scopes, seen, authorizer: Authorizer::new(), hash })
+            let requires = super::requirements(&set);
+            Ok(Self { set, slices, scopes, seen, requires, authorizer: Authorizer::new(), hash })
         } else {
             Err(LoadError(wrong))
         }

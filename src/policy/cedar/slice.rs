@@ -1,7 +1,7 @@
-//! What of the policies a question needs: those that can apply to it, and the arguments that any of them looks at.
+//! What of the policies a question needs: those that can apply to it, and what of its context any of them looks at.
 //!
 //! Cedar evaluates every policy of a set and every value of a context. A policy whose scope names another action or another resource can neither
-//! apply nor fail, and an argument that no policy names cannot be seen; leaving both out changes no answer.
+//! apply nor fail, and what no policy names cannot be seen; leaving both out changes no answer.
 
 use std::collections::{HashMap, HashSet};
 
@@ -76,11 +76,14 @@ fn gathered<'p>(policies: impl Iterator<Item = &'p Policy>) -> PolicySet {
     set
 }
 
-/// Which arguments of a call some policy looks at.
+/// What of a context some policy looks at.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
-    names: HashSet<String>,
-    /// The arguments are used as a whole, or something could not be read.
+    /// Attributes of the context.
+    attributes: HashSet<String>,
+    /// Arguments of a call.
+    arguments: HashSet<String>,
+    /// The context or the arguments are used as a whole, or something could not be read.
     all: bool,
 }
 
@@ -97,13 +100,19 @@ impl Seen {
         seen
     }
 
-    /// True if some policy may look at the argument of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.all || self.names.contains(name)
+    /// True if some policy may look at this attribute of the context.
+    pub(super) fn has(&self, attribute: &str) -> bool {
+        self.all || self.attributes.contains(attribute)
     }
 
-    fn name(&mut self, name: &str) {
-        self.names.insert(name.to_owned());
+    /// True if some policy may look at the argument of this name.
+    pub(super) fn has_argument(&self, name: &str) -> bool {
+        self.all || self.arguments.contains(name)
+    }
+
+    fn argument(&mut self, name: &str) {
+        self.attributes.insert(ARGUMENTS.to_owned());
+        self.arguments.insert(name.to_owned());
     }
 
     /// SECURITY: `context` and `context.arguments` may stand left of an access and nowhere else, or all is seen.
@@ -113,10 +122,12 @@ impl Seen {
             Value::Object(members) => {
                 if let Some(Access { left, attribute, below, asks }) = access(members) {
                     match base(left) {
-                        Base::Arguments => self.name(attribute),
-                        Base::Context if attribute != ARGUMENTS => {}
-                        // `context has arguments.name` looks at a name; `context has arguments` at none.
-                        Base::Context if asks => below.into_iter().for_each(|name| self.name(name)),
+                        Base::Arguments => self.argument(attribute),
+                        Base::Context if attribute != ARGUMENTS || asks => {
+                            self.attributes.insert(attribute.to_owned());
+                            // `context has arguments.name` looks at a name; `context has arguments` at none.
+                            below.into_iter().filter(|_| attribute == ARGUMENTS).for_each(|name| self.argument(name));
+                        }
                         Base::Context => self.all = true,
                         Base::Other => self.expression(left),
                     }
@@ -190,25 +201,36 @@ mod tests {
     #[test]
     fn what_no_policy_names_is_not_seen_and_what_is_used_whole_is() {
         for (condition, seen) in [
-            ("context.arguments.amount < 5", Some(&["amount"][..])),
-            ("context.arguments has to && context.arguments.to like \"*@example.com\"", Some(&["to"])),
-            ("context[\"arguments\"][\"a b\"] == 1 || context.arguments.x.deep.deeper", Some(&["a b", "x"])),
-            ("context has arguments && context.arguments has a.b", Some(&["a"])),
-            ("context has arguments.to.name", Some(&["to"])),
-            ("context.tainted && principal.scopes.contains(\"arguments\")", Some(&[])),
+            ("context.arguments.amount < 5", Some(&["arguments.amount"][..])),
+            ("context.arguments has to && context.arguments.to like \"*@example.com\"", Some(&["arguments.to"])),
+            (
+                "context[\"arguments\"][\"a b\"] == 1 || context.arguments.x.deep.deeper",
+                Some(&["arguments.a b", "arguments.x"]),
+            ),
+            ("context has arguments && context.arguments has a.b", Some(&["arguments.a"])),
+            ("context has arguments.to.name", Some(&["arguments.to"])),
+            ("context has arguments", Some(&["arguments"])),
+            ("context has claims.acr && context.claims.acr == \"x\"", Some(&["claims"])),
+            (
+                "context.tainted && principal.scopes.contains(\"arguments\") || context.now > datetime(\"2026-01-01\")",
+                Some(&["now", "tainted"]),
+            ),
             ("(if context.arguments has a then context.arguments else {b: 1}) has b", None),
             ("context.arguments == {a: 1}", None),
-            ("[context.arguments.list, 3].contains(2)", Some(&["list"])),
+            ("[context.arguments.list, 3].contains(2)", Some(&["arguments.list"])),
             ("(if true then context else context).arguments.a == 1", None),
             ("context == {arguments: {}}", None),
         ] {
             let set =
                 PolicySet::from_str(&format!("permit (principal, action, resource) when {{ {condition} }};")).unwrap();
-            let expected =
-                Seen { names: seen.unwrap_or_default().iter().map(ToString::to_string).collect(), all: seen.is_none() };
             let found = Seen::of(&set);
-            assert_eq!(found.all, expected.all, "{condition}");
-            assert!(found.all || found.names == expected.names, "{condition}: {:?}", found.names);
+            assert_eq!(found.all, seen.is_none(), "{condition}");
+            let attributes =
+                found.attributes.iter().filter(|name| *name != ARGUMENTS || found.arguments.is_empty()).cloned();
+            let mut all: Vec<String> =
+                attributes.chain(found.arguments.iter().map(|name| format!("arguments.{name}"))).collect();
+            all.sort();
+            assert!(found.all || all == seen.unwrap_or_default(), "{condition}: {all:?}");
         }
     }
 
@@ -222,7 +244,8 @@ mod tests {
             set: policies.set.clone(),
             slices: of(&policies.set),
             scopes: Slices::default(),
-            seen: Seen { names: HashSet::new(), all: true },
+            seen: Seen { all: true, ..Seen::default() },
+            requires: policies.requires.clone(),
             authorizer: Authorizer::new(),
             hash: String::new(),
         }

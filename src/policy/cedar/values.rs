@@ -20,7 +20,7 @@ const WHOLE_DIGITS: usize = 14;
 /// A call's arguments, as far as some policy may look at them; `None` if those are too many.
 pub(super) fn record(arguments: &Value, schema: Option<&Value>, seen: &Seen) -> Option<RestrictedExpression> {
     let mut left = MAX_VALUES;
-    let members = arguments.as_object().into_iter().flatten().filter(|(name, _)| seen.has(name));
+    let members = arguments.as_object().into_iter().flatten().filter(|(name, _)| seen.has_argument(name));
     convert_members(members, schema, &mut left)
 }
 

@@ -238,11 +238,14 @@ impl Words {
         if self.all.is_empty() {
             return;
         }
-        let inside = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
+        let bytes = text.as_bytes();
         let mut before = false;
-        for (at, start) in text.as_bytes().windows(START).enumerate() {
-            let follows = std::mem::replace(&mut before, start.first().is_some_and(inside));
-            let Some(start) = start.first_chunk::<START>().filter(|_| !follows) else { continue };
+        for (at, byte) in bytes.iter().enumerate() {
+            let follows = std::mem::replace(&mut before, is_inside(*byte));
+            if follows {
+                continue;
+            }
+            let Some(start) = bytes.get(at..).and_then(|rest| rest.first_chunk::<START>()) else { return };
             let place = Self::place(start);
             if self.starts.get(place / 64).is_none_or(|bits| bits >> (place % 64) & 1 == 0) {
                 continue;
@@ -252,7 +255,7 @@ impl Words {
             let longer = self.longer.iter().copied().filter(|_| lengths >> 63 == 1);
             for length in shorter.chain(longer) {
                 if let Some(word) = text.get(at..at + length)
-                    && text.as_bytes().get(at + length).is_none_or(|byte| !inside(byte))
+                    && bytes.get(at + length).is_none_or(|byte| !is_inside(*byte))
                     && self.all.contains(word)
                     && !each(word)
                 {
@@ -261,4 +264,22 @@ impl Words {
             }
         }
     }
+}
+
+/// True for what makes words longer: letters, digits, all beyond ASCII.
+fn is_inside(byte: u8) -> bool {
+    INSIDE.get(usize::from(byte)).copied().unwrap_or(true)
+}
+
+const INSIDE: [bool; 256] = inside();
+
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when compiled")]
+const fn inside() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || !(byte as u8).is_ascii();
+        byte += 1;
+    }
+    table
 }
