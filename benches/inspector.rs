@@ -125,6 +125,7 @@ fn guards(rules: &Arc<Ruleset>) -> Guards {
         ruleset: Arc::clone(rules),
         guardrails: Arc::new(Guardrails::of_profile(Profile::Balanced)),
         state: StateGate::observing(),
+        history: None,
         caller: None,
         key: TenantKey::new([7; 32]),
         memory: Arc::default(),

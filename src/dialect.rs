@@ -14,5 +14,5 @@ pub mod walk;
 pub mod withdraw;
 
 pub use refuse::{Separator, render_error_event, render_refusal};
-pub use registry::{ARGUMENTS, DECISIONS, Dialect, Endpoint, NAMES, Route, Table, endpoints, route};
+pub use registry::{ARGUMENTS, DECISIONS, Dialect, Endpoint, NAMES, Named, Route, Table, endpoints, route};
 pub use table::ToolShape;

@@ -6,6 +6,7 @@ mod channel;
 mod cleared;
 mod context;
 mod decide;
+mod history;
 mod joints;
 mod memory;
 mod onlooker;
@@ -19,6 +20,7 @@ mod told;
 
 pub use cleared::Cleared;
 pub use context::Guards;
+pub use history::{Found, History, Past, TenantHistory};
 pub use memory::Memory;
 pub use onlooker::Onlooker;
 pub use questions::Judge;

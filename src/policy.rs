@@ -17,5 +17,5 @@ pub use denial::{Denial, DenialKind};
 pub use guardrail::{FailMode, Guardrail, GuardrailSet, Guardrails, Judgement};
 pub use profile::Profile;
 pub use settings::{Check, Mode, Provenance, Rejection, ToolSettings};
-pub use state::{AllowedState, StateCheck, StateGate, StateSettings, StateVerdict};
+pub use state::{AllowedState, StateCheck, StateGate, StateSettings, StateVerdict, Unseen};
 pub use verdict::{Action, Reason, Verdict};

@@ -242,8 +242,8 @@ impl Proxy {
         let size = body.len();
         let since = Instant::now();
         let for_request = guards.clone();
-        let model = endpoint.model_in(target.path).map(str::to_owned);
-        let begun = self.cpu.run(size, move || begin_request(&for_request, endpoint, model.as_deref(), body)).await?;
+        let named = endpoint.named_in(target.path);
+        let begun = self.cpu.run(size, move || begin_request(&for_request, endpoint, &named, body)).await?;
         let inspected = match begun {
             Ok(pending) => classify::settle(pending, guards.judge.as_ref()).await,
             Err(refused) => Err(refused),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use key::{Fingerprint, KeyError, RedactionKey, TenantKey};
 pub use restore::{RESTORE_REACH, Restoration};
-pub use vault::{Filtered, Vault};
+pub use vault::{Filtered, Keepsake, Vault};
 
 /// How a finding is taken out of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

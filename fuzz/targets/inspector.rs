@@ -23,6 +23,7 @@ static GUARDS: LazyLock<Guards> = LazyLock::new(|| Guards {
     ruleset: Arc::new(Ruleset::embedded().expect("the embedded rules load")),
     guardrails: Arc::new(Guardrails::of_profile(Profile::Balanced)),
     state: StateGate::observing(),
+    history: None,
     caller: None,
     key: TenantKey::new([7; 32]),
     memory: Arc::default(),

@@ -6,8 +6,9 @@ use aws_lc_rs::{hmac, rand};
 
 use crate::config::{AuditContent, Config};
 use crate::detect::Ruleset;
-use crate::inspect::{Guards, Judge, Memory};
-use crate::policy::{Approvals, Authoriser, Guardrails, StateGate, ToolSettings};
+use crate::dialect::table::State;
+use crate::inspect::{Guards, History, Judge, Memory, TenantHistory};
+use crate::policy::{Approvals, Authoriser, Guardrails, StateGate, StateVerdict, ToolSettings};
 use crate::proxy::guards::Make;
 use crate::proxy::shadow::Shadow;
 use crate::redact::TenantKey;
@@ -42,6 +43,7 @@ pub fn maker(config: &Config, shadow: Option<Arc<Shadow>>, judge: Option<Arc<dyn
         None => None,
     };
     let state = config.state.clone();
+    let history = Arc::new(History::new(state.history_ttl, state.history_bytes));
     Some(Box::new(move |ruleset: &Arc<Ruleset>, tools: &ToolSettings, tenant: &str| Guards {
         ruleset: ruleset.for_tenant(tenant, &overrides),
         guardrails: Arc::new(Guardrails::for_tenant(&set, tenant)),
@@ -49,10 +51,21 @@ pub fn maker(config: &Config, shadow: Option<Arc<Shadow>>, judge: Option<Arc<dyn
         memory: Arc::clone(&memory),
         tools: Arc::new(Authoriser::new(tools.clone()).with_approvals(approvals.clone())),
         state: StateGate::for_tenant(&state, tenant),
+        history: goes_on(&StateGate::for_tenant(&state, tenant)).then(|| TenantHistory {
+            all: Arc::clone(&history),
+            tenant: Arc::from(tenant),
+            unseen: state.unseen,
+        }),
         caller: None,
         judge: judge.clone(),
         onlooker: shadow.as_ref().map(|shadow| shadow.for_tenant(tenant)),
     }))
+}
+
+/// True if some exchange of the tenant may go on from another.
+fn goes_on(gate: &StateGate) -> bool {
+    let uses = [State::PreviousResponse, State::StoredResponse, State::Conversation, State::Background, State::Batch];
+    uses.iter().any(|state| gate.judge(state.name()) != StateVerdict::Denied)
 }
 
 fn tenant_key(key: &hmac::Key, tenant: &str, pseudonyms: bool) -> TenantKey {

@@ -68,6 +68,9 @@ struct Row<'c> {
 #[derive(Debug, Serialize)]
 struct State {
     check: &'static str,
+    unseen: &'static str,
+    history_ttl: String,
+    history_bytes: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allow: Vec<AllowedState>,
 }
@@ -204,6 +207,9 @@ fn state(settings: &StateSettings) -> State {
     let words = |globs: &[Glob]| globs.iter().map(ToString::to_string).collect();
     State {
         check: settings.check.word(),
+        unseen: settings.unseen.word(),
+        history_ttl: duration(settings.history_ttl),
+        history_bytes: settings.history_bytes,
         allow: settings
             .allow
             .iter()

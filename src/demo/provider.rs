@@ -23,6 +23,7 @@ use crate::server::tls::ServerTls;
 
 mod answer;
 mod anthropic;
+mod batches;
 mod delivery;
 mod gemini;
 mod memory;

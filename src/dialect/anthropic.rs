@@ -114,8 +114,13 @@ static ASKED: [Row; 69] = [
 
 static REQUEST: [Row; 2] = [row("tools[]", Class::Tool(&TOOLS)), row("", Class::Table(&ASKED))];
 
-/// Many messages that are asked for. What their tools are called with comes in another exchange, so nothing is declared here.
-static BATCH: [Row; 2] = [row("requests[].custom_id", Class::Token), row("requests[].params", Class::Table(&ASKED))];
+/// Many messages that are asked for. Their tools are called in the results, which go on from here: any of them may call what one declares.
+static BATCH: [Row; 4] = [
+    row("requests[]", Class::Apart),
+    row("requests[].custom_id", Class::Token),
+    row("requests[].params.tools[]", Class::Tool(&TOOLS)),
+    row("requests[].params", Class::Table(&ASKED)),
+];
 
 const ANSWER: Class = text(Part::Assistant, "text");
 
@@ -170,23 +175,26 @@ static RESPONSE: [Row; 4] = [
 ];
 
 /// A batch, and a line of its results.
-static RESULTS: [Row; 16] = [
-    row("id", Class::Token),
+static RESULTS: [Row; 18] = [
+    row("id", Class::Handle),
     row("type", Class::Type),
     row("custom_id", Class::Token),
     row("processing_status", Class::Token),
-    row("results_url", Class::Token),
+    row("results_url", Class::Here),
     row("created_at", Class::Token),
     row("ended_at", Class::Token),
     row("expires_at", Class::Token),
-    row("result.type", Class::Type),
+    // Each line is an answer of its own.
+    row("result.type", Class::Ends),
     row("result.message", Class::Table(&MESSAGE)),
-    row("result.message.content[].name", Class::Token),
-    row("result.message.content[].input.**", text(Part::Assistant, "input")),
+    row("result.message.content[].name", Class::ToolName),
+    row("result.message.content[].input", Class::Input),
+    row("result.message.content[].input.**", Class::Input),
     row("result.error", Class::Table(&MESSAGE)),
     row("error.type", Class::Type),
     row("error.message", text(Part::Assistant, "error")),
     row("data[]", Class::Table(&MESSAGE)),
+    row("data[].results_url", Class::Here),
 ];
 
 const BLOCK_END: &[&str] = &["content_block_stop", "message_stop"];
@@ -285,7 +293,7 @@ pub static ENDPOINTS: [Endpoint; 10] = [
     batch("messages.batches.get", "GET", "/v1/messages/batches/*"),
     batch("messages.batches.cancel", "POST", "/v1/messages/batches/*/cancel"),
     batch("messages.batches.delete", "DELETE", "/v1/messages/batches/*"),
-    batch("messages.batches.results", "GET", "/v1/messages/batches/*/results"),
+    batch("messages.batches.results", "GET", "/v1/messages/batches/*/results").going_on(),
     Endpoint::marked(&DIALECT, "models.list", "/v1/models", VERSION, BODILESS),
     Endpoint::marked(&DIALECT, "models.get", "/v1/models/*", VERSION, BODILESS),
 ];

@@ -102,15 +102,19 @@ fn treated(class: Class, phase: Phase) -> Option<(Treatment, &'static str)> {
     };
     let request = phase == Phase::Request;
     Some(match class {
-        Class::Text(speaker, _) | Class::Joined(speaker, _) => (Treatment::Inspected, who(speaker)),
+        Class::Text(speaker, _) | Class::Joined(speaker, _) | Class::Alone(speaker) => {
+            (Treatment::Inspected, who(speaker))
+        }
         Class::Signed(speaker, _) => (Treatment::Signed, who(speaker)),
         Class::Arguments(_) | Class::Input => (Treatment::Inspected, "tool_arguments"),
-        Class::ToolName | Class::WholeCall | Class::Token | Class::Model | Class::Ends if request => {
+        Class::ToolName | Class::WholeCall | Class::Token | Class::Handle | Class::Model | Class::Ends if request => {
             (Treatment::Inspected, "identifier")
         }
         Class::ToolName | Class::WholeCall => (Treatment::Opaque, "name of a tool"),
-        Class::Token | Class::Ends => (Treatment::Opaque, "identifier"),
+        Class::Token | Class::Handle | Class::Ends => (Treatment::Opaque, "identifier"),
         Class::Model => (Treatment::Opaque, "model"),
+        Class::Here if request => (Treatment::Inspected, "identifier"),
+        Class::Here => (Treatment::Opaque, "address at the provider, without its origin"),
         Class::Type | Class::Hosted(_) if !request => (Treatment::Opaque, "word of the API"),
         Class::Type | Class::Role => (Treatment::Opaque, "word of the API"),
         Class::Hosted(_) => (Treatment::Gated, "hosted_tool"),
@@ -122,6 +126,7 @@ fn treated(class: Class, phase: Phase) -> Option<(Treatment, &'static str)> {
         Class::Derived(_) => (Treatment::Blanked, "repeats the text beside it"),
         Class::TokenIds => (Treatment::Refused, "ids of tokens stand for text"),
         Class::Index(_)
+        | Class::Apart
         | Class::Tool(_)
         | Class::TokenLimit
         | Class::UsageInput

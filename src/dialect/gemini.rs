@@ -120,7 +120,7 @@ static CONFIG: [Row; 10] = [
     row("imageConfig.**", Class::Token),
 ];
 
-static REQUEST: [Row; 20] = [
+static REQUEST: [Row; 21] = [
     row("model", Class::Model),
     row("contents[]", Class::Table(&CONTENT)),
     row("contents", Class::Table(&CONTENT)),
@@ -139,6 +139,7 @@ static REQUEST: [Row; 20] = [
     row("content", Class::Table(&CONTENT)),
     row("taskType", Class::Token),
     row("title", text(Part::Document, "title")),
+    row("requests[]", Class::Apart),
     row("requests[]", Class::Table(&EMBEDDING)),
     row("generateContentRequest", Class::Table(&COUNTED)),
 ];

@@ -67,8 +67,12 @@ static GENERATE: [Row; 7] = [
     row("context[]", Class::TokenIds),
 ];
 
-static EMBED: [Row; 4] =
-    [row("", Class::Table(&SETTINGS)), row("input", USER), row("input[]", USER), row("prompt", USER)];
+static EMBED: [Row; 4] = [
+    row("", Class::Table(&SETTINGS)),
+    row("input", USER),
+    row("input[]", Class::Alone(Who::Is(Part::User))),
+    row("prompt", USER),
+];
 
 /// Answers, whole or a line of a stream.
 static ANSWERS: [Row; 24] = [

@@ -50,6 +50,8 @@ pub struct Endpoint {
     pub known: bool,
     /// True if `*` in the path stands for the model.
     pub names_model: bool,
+    /// True if `*` in the path names the exchange that this one goes on from.
+    pub goes_on: bool,
     /// True if a whole answer is an array that is written while it is read.
     pub elements: bool,
     /// What every call of it uses of the provider's state.
@@ -96,6 +98,7 @@ impl Endpoint {
             state: None,
             elements: false,
             names_model: false,
+            goes_on: false,
             literal: literal(path),
             layout,
             compiled: OnceLock::new(),
@@ -116,14 +119,23 @@ impl Endpoint {
         self
     }
 
-    /// The model that `path` names, if paths of this endpoint name one.
+    /// The same endpoint, whose path names the exchange that it goes on from where it has a `*`.
     #[must_use]
-    pub fn model_in<'p>(&self, path: &'p str) -> Option<&'p str> {
-        if !self.names_model {
-            return None;
+    pub const fn going_on(mut self) -> Self {
+        self.goes_on = true;
+        self
+    }
+
+    /// What `path` names that matters, if paths of this endpoint name something.
+    #[must_use]
+    pub fn named_in(&self, path: &str) -> Named {
+        if !self.names_model && !self.goes_on {
+            return Named::default();
         }
         let mut segments = self.path.split('/').zip(path.split('/'));
-        segments.find_map(|(pattern, segment)| segment.strip_suffix(pattern.strip_prefix('*')?))
+        let name = segments.find_map(|(pattern, segment)| segment.strip_suffix(pattern.strip_prefix('*')?));
+        let name = name.map(str::to_owned);
+        if self.names_model { Named { model: name, earlier: None } } else { Named { model: None, earlier: name } }
     }
 
     /// The same endpoint, each of whose calls uses the provider's state.
@@ -153,6 +165,7 @@ impl Endpoint {
             state: None,
             elements: false,
             names_model: false,
+            goes_on: false,
             literal: literal(path),
             layout,
             compiled: OnceLock::new(),
@@ -191,6 +204,15 @@ impl Endpoint {
     pub fn stream(&'static self) -> Table {
         Table { trie: &self.compiled().stream, roles: self.layout.roles }
     }
+}
+
+/// What a path names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    /// The model.
+    pub model: Option<String>,
+    /// The exchange that this one goes on from.
+    pub earlier: Option<String>,
 }
 
 /// Where a path leads.
@@ -238,6 +260,7 @@ const fn rowless(dialect: &'static Dialect, name: &'static str) -> Endpoint {
         state: None,
         elements: false,
         names_model: false,
+        goes_on: false,
         literal: 0,
         layout,
         compiled: OnceLock::new(),
@@ -333,7 +356,7 @@ mod tests {
             ("/openai/v1/chat/completions", None),
             ("/v1/chat/completions", None),
         ] {
-            assert_eq!(route("POST", path, &|_| false).endpoint.model_in(path), model, "{path}");
+            assert_eq!(route("POST", path, &|_| false).endpoint.named_in(path).model.as_deref(), model, "{path}");
         }
         assert!(!route("POST", "/v1beta/models/:generateContent", &|_| false).endpoint.known);
         for (method, path, dialect) in [

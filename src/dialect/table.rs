@@ -47,6 +47,10 @@ pub enum Class {
     Text(Who, &'static str),
     /// The same for a text that goes on whatever the number of the part in which it stands: the innermost index does not count.
     Joined(Who, &'static str),
+    /// The same for a text that has nothing to do with the one before it: one of many that are asked about at once.
+    Alone(Who),
+    /// A container whose texts have nothing to do with those of the one before it.
+    Apart,
     /// Inspected, never edited: the provider has signed it.
     Signed(Who, &'static str),
     /// A JSON document inside a string: arguments of a tool call. Held until complete, then inspected leaf by leaf.
@@ -63,6 +67,11 @@ pub enum Class {
     Tool(&'static [ToolShape]),
     /// An identifier minted by a program: opaque in responses; in requests inspected all the same, since a caller wrote it.
     Token,
+    /// The name of an exchange for later ones that go on from it: in a response its own, in a request the one it goes on from. Otherwise
+    /// like a [`Class::Token`].
+    Handle,
+    /// In responses: an address at the provider where the client is to go on. Its origin is taken away, so that the client comes back here.
+    Here,
     /// Base64 or similar that only the provider reads (signatures, encrypted reasoning, media): opaque. A value that is not of that
     /// alphabet is inspected as unlisted text.
     Blob,
@@ -143,6 +152,12 @@ impl State {
         Self::CachedContent,
         Self::Batch,
     ];
+
+    /// True if its value names what the exchange goes on from.
+    #[must_use]
+    pub const fn goes_on(self) -> bool {
+        matches!(self, Self::PreviousResponse | Self::Conversation)
+    }
 
     /// Its name in configuration, refusals and records.
     #[must_use]

@@ -192,7 +192,12 @@ impl Walker<'_> {
             .find(|row| {
                 matches!(
                     row.class,
-                    Class::Derived(_) | Class::Input | Class::Arguments(_) | Class::Tool(_) | Class::State(_)
+                    Class::Derived(_)
+                        | Class::Input
+                        | Class::Arguments(_)
+                        | Class::Tool(_)
+                        | Class::State(_)
+                        | Class::Apart
                 )
             })
             .map(|row| row.class);

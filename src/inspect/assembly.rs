@@ -162,7 +162,9 @@ impl Assembly {
                 return Err(Fault::Refused(unreadable(&path)));
             }
             declare_tools(context, doc, outline)?;
-            context.tracing = context.guards.tools.traces() && !context.toolbox.is_empty();
+            // The next turn may declare tools, and say nothing of what this one says.
+            let goes_on = context.guards.history.is_some();
+            context.tracing = context.guards.tools.traces() && (goes_on || !context.toolbox.is_empty());
         }
         self.frames.push_back(Pending::default());
         self.filters.clear();
@@ -181,7 +183,12 @@ impl Assembly {
             repeated: Vec::new(),
         };
         reader.states()?;
+        reader.earlier()?;
+        let mut apart = outline.wholes.iter().filter(|whole| whole.class == Class::Apart).peekable();
         for (number, slot) in outline.slots.iter().enumerate() {
+            while apart.next_if(|whole| whole.range.start <= slot.range.start).is_some() {
+                reader.runs.part();
+            }
             reader.slot(number, slot)?;
         }
         let Reader { ends, touched, runs, copies, mut repeated, .. } = reader;

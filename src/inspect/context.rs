@@ -5,12 +5,15 @@ use std::sync::{Arc, LazyLock};
 
 use crate::detect::{Finding, RuleInfo, Ruleset, injection_score};
 use crate::dialect::Endpoint;
+use crate::dialect::table::State;
 use crate::dialect::withdraw::can_withdraw;
 use crate::identity::Principal;
 use crate::inspect::questions::{Judge, Question};
 use crate::inspect::told::Told;
-use crate::inspect::{FindingNote, Memory, Onlooker, Refusal, RefusalCode, Report, StateNote};
-use crate::policy::{Action, Authoriser, Guardrails, Reason, StateGate, StateVerdict, Verdict};
+use crate::inspect::{
+    FindingNote, Found, Memory, Onlooker, Past, Refusal, RefusalCode, Report, StateNote, TenantHistory,
+};
+use crate::policy::{Action, Authoriser, Guardrails, Reason, StateGate, StateVerdict, Unseen, Verdict};
 use crate::redact::{TenantKey, Vault, mask_text, replacement};
 use crate::text::{Part, Phase, WireRange};
 use crate::tools::Toolbox;
@@ -30,6 +33,8 @@ pub struct Guards {
     pub tools: Arc<Authoriser>,
     /// What the provider may keep, fetch or run out of our sight.
     pub state: StateGate,
+    /// What earlier exchanges left for those that go on from them; `None`: the tenant may not go on from any.
+    pub history: Option<TenantHistory>,
     /// Who calls; `None`: nobody whom a policy could permit anything.
     pub caller: Option<Arc<Principal>>,
     /// Who judges texts beside the rules; `None`: there is no classifier.
@@ -66,6 +71,10 @@ pub(super) struct Context {
     pub models: BTreeSet<String>,
     /// The most tokens that the request names.
     pub max_tokens: Option<u64>,
+    /// Whether the exchange goes on from one of which nothing is known.
+    pub unseen: bool,
+    /// The name under which it was left for later ones, once that is known.
+    left: String,
     /// Texts that a classifier is to judge.
     pub questions: Vec<Question>,
     pub report: Report,
@@ -73,6 +82,11 @@ pub(super) struct Context {
 
 /// The guardrail that decided, where none did.
 static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+
+/// What records call the use of what earlier exchanges left.
+const HISTORY: &str = "history";
+/// What refusals call it where nothing is left.
+const UNSEEN: &str = "unseen";
 
 /// The prefix of an injection finding's kind.
 const INJECTION: &str = "injection.";
@@ -115,6 +129,8 @@ impl Context {
             told: None,
             models: BTreeSet::new(),
             max_tokens: None,
+            unseen: false,
+            left: String::new(),
             questions: Vec::new(),
             report: Report::default(),
         }
@@ -217,6 +233,53 @@ impl Context {
         if verdict != StateVerdict::Denied {
             return Ok(());
         }
+        Err(self.refuse_state(name, path, format!("[[state.allow]] uses = [\"{name}\"] would let it")))
+    }
+
+    /// True if the gate would let this pass.
+    pub(super) fn may_use(&self, state: State) -> bool {
+        self.guards.state.judge(state.name()) != StateVerdict::Denied
+    }
+
+    /// Goes on from the exchange that the provider calls `name`: what it left is restored here too. `whole`: this exchange only reads what that
+    /// one asked for, so its tools are those that may be called.
+    ///
+    /// # Errors
+    /// The refusal, where nothing is known of it.
+    pub(super) fn go_on_from(&mut self, name: &str, whole: bool, path: &Arc<str>) -> Result<(), Refusal> {
+        let Some(history) = &self.guards.history else { return Ok(()) };
+        let (decision, passes) = match history.find(name) {
+            Found::Known(past) => {
+                self.vault.inherit(&past.values);
+                self.toolbox.go_on_from(&past.toolbox, whole);
+                ("restored", true)
+            }
+            Found::Foreign => ("foreign", false),
+            Found::Unseen => ("unseen", history.unseen == Unseen::Allow),
+        };
+        self.unseen |= decision != "restored";
+        self.report.state.push(StateNote { name: HISTORY.to_owned(), decision });
+        if passes {
+            return Ok(());
+        }
+        // SECURITY: the same words for what another tenant's is, so that nobody learns that it is there.
+        let detail = "nothing is known here of what it goes on from: it was longer ago than [state] history_ttl, before a restart or at another \
+                      replica; send the history itself, or let it pass unrestored with [state] unseen = \"allow\"";
+        Err(self.refuse_state(UNSEEN, path, detail.to_owned()))
+    }
+
+    /// Leaves what later exchanges need that go on from this one, which the provider calls `name`.
+    pub(super) fn leave(&mut self, name: &str) {
+        let Some(history) = &self.guards.history else { return };
+        if self.left == name {
+            return;
+        }
+        let Some(values) = self.vault.keepsakes() else { return };
+        history.leave(name, Past { values, toolbox: self.toolbox.clone() });
+        name.clone_into(&mut self.left);
+    }
+
+    fn refuse_state(&mut self, name: &str, path: &Arc<str>, detail: String) -> Refusal {
         let rule: Arc<str> = Arc::from(format!("state.{name}"));
         let reason = Reason {
             kind: Arc::from("state"),
@@ -225,8 +288,7 @@ impl Context {
             path: Arc::clone(path),
         };
         self.report.verdict = std::mem::take(&mut self.report.verdict).join(Verdict::Block(reason));
-        let detail = format!("[[state.allow]] uses = [\"{name}\"] would let it");
-        Err(Refusal { path: Arc::clone(path), rule, ..Refusal::new(RefusalCode::StateForbidden, detail) })
+        Refusal { path: Arc::clone(path), rule, ..Refusal::new(RefusalCode::StateForbidden, detail) }
     }
 
     fn block(&mut self, kind: &str, rule: &str, guardrail: &Arc<str>, path: &Arc<str>) -> Refusal {

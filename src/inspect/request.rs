@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::detect::classifier::pool::{Answers, Asked};
-use crate::dialect::Endpoint;
 use crate::dialect::withdraw::withdraw_tools;
+use crate::dialect::{Endpoint, Named};
 use crate::inspect::assembly::{Assembly, Fault};
 use crate::inspect::context::{Context, Guards};
 use crate::inspect::{Cleared, Refusal, RefusalCode, Report};
@@ -52,6 +52,7 @@ impl PendingRequest {
             return Err(Box::new((refusal, context.report)));
         }
         context.vault.remember_sent(body.get().clone());
+        context.vault.outlive(!body.get().is_empty() && !context.unseen);
         let Context { vault, mut toolbox, report, .. } = context;
         report.findings.iter().for_each(|finding| toolbox.note_kind(&finding.rule.kind));
         Ok(InspectedRequest { body, vault, toolbox, report })
@@ -68,33 +69,41 @@ pub fn inspect_request(
     endpoint: &'static Endpoint,
     body: Bytes,
 ) -> Result<InspectedRequest, Box<(Refusal, Report)>> {
-    begin_request(guards, endpoint, None, body)?.settle(Vec::new())
+    begin_request(guards, endpoint, &Named::default(), body)?.settle(Vec::new())
 }
 
-/// Inspects a request's body as far as rules go. CPU-bound; no I/O. `model`: the one that the path names, for policy and the record;
-/// the path itself is for the proxy to inspect.
+/// Inspects a request's body as far as rules go. CPU-bound; no I/O. `named`: what the path names; the path itself is
+/// for the proxy to inspect.
 ///
 /// # Errors
 /// A [`Refusal`] with the report of what was found until then.
 pub fn begin_request(
     guards: &Guards,
     endpoint: &'static Endpoint,
-    model: Option<&str>,
+    named: &Named,
     body: Bytes,
 ) -> Result<PendingRequest, Box<(Refusal, Report)>> {
     let vault = Vault::new(guards.key.clone());
     let mut context = Context::new(guards.clone(), Phase::Request, endpoint, vault, Toolbox::default());
-    context.report.model = model.map(str::to_owned);
-    context.models.extend(model.map(str::to_owned));
-    match inspect(&mut context, endpoint, body) {
+    context.report.model.clone_from(&named.model);
+    context.models.extend(named.model.clone());
+    match inspect(&mut context, endpoint, named, body) {
         Ok(body) => Ok(PendingRequest { context, body }),
         Err(refusal) => Err(Box::new((refusal, context.report))),
     }
 }
 
-fn inspect(context: &mut Context, endpoint: &'static Endpoint, body: Bytes) -> Result<Cleared<Bytes>, Refusal> {
+fn inspect(
+    context: &mut Context,
+    endpoint: &'static Endpoint,
+    named: &Named,
+    body: Bytes,
+) -> Result<Cleared<Bytes>, Refusal> {
     if let Some(used) = endpoint.state {
         context.use_state(used.name(), &Arc::from(""))?;
+    }
+    if let Some(earlier) = &named.earlier {
+        context.go_on_from(earlier, true, &Arc::from("path"))?;
     }
     if body.is_empty() {
         return Ok(Cleared::new(body));

@@ -2,6 +2,7 @@
 //! tenant, and denied otherwise: what is never sent through here cannot be inspected here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::policy::Profile;
 use crate::text::glob::Glob;
@@ -39,6 +40,40 @@ impl StateCheck {
     }
 }
 
+/// What is done about a request that goes on from an exchange of which nothing is known here: it was before a restart or at another replica,
+/// or longer ago than is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Unseen {
+    /// It passes and is recorded: placeholders of earlier turns stay as they are.
+    Allow,
+    /// It is refused.
+    #[default]
+    Refuse,
+}
+
+impl Unseen {
+    /// The words of the configuration.
+    pub const WORDS: [(&'static str, Self); 2] = [("allow", Self::Allow), ("refuse", Self::Refuse)];
+
+    /// What goes with a check.
+    #[must_use]
+    pub const fn of(check: StateCheck) -> Self {
+        match check {
+            StateCheck::Observe => Self::Allow,
+            StateCheck::Enforce => Self::Refuse,
+        }
+    }
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
 /// One `[[state.allow]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedState {
@@ -48,13 +83,36 @@ pub struct AllowedState {
     pub tenants: Vec<Glob>,
 }
 
+/// How long an exchange is remembered for those that go on from it, unless the configuration says otherwise: a working day.
+pub const HISTORY_TTL: Duration = Duration::from_secs(8 * 3600);
+/// How many bytes of them are remembered: some hundred thousand values.
+pub const HISTORY_BYTES: usize = 64 << 20;
+
 /// `[state]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateSettings {
     /// What is done about everything else.
     pub check: StateCheck,
     /// What may pass.
     pub allow: Vec<AllowedState>,
+    /// What is done about earlier exchanges of which nothing is known.
+    pub unseen: Unseen,
+    /// How long an exchange is remembered for those that go on from it.
+    pub history_ttl: Duration,
+    /// Bytes of all that is remembered, over all tenants.
+    pub history_bytes: usize,
+}
+
+impl Default for StateSettings {
+    fn default() -> Self {
+        Self {
+            check: StateCheck::default(),
+            allow: Vec::new(),
+            unseen: Unseen::default(),
+            history_ttl: HISTORY_TTL,
+            history_bytes: HISTORY_BYTES,
+        }
+    }
 }
 
 /// What one tenant may use.
@@ -112,7 +170,7 @@ mod tests {
             tenants: vec![glob(tenant)],
         };
         let allow = vec![row(&["previous_response", "hosted_tool.web_search*"], "acme"), row(&["file"], "*")];
-        let settings = StateSettings { check: StateCheck::Enforce, allow };
+        let settings = StateSettings { check: StateCheck::Enforce, allow, ..StateSettings::default() };
         for (tenant, name, expected) in [
             ("acme", "previous_response", StateVerdict::Allowed),
             ("acme", "hosted_tool.web_search_preview", StateVerdict::Allowed),

@@ -219,6 +219,7 @@ mod tests {
             memory: Arc::default(),
             tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Off, ..ToolSettings::default() })),
             state: StateGate::observing(),
+            history: None,
             caller: None,
             judge: None,
             onlooker: None,

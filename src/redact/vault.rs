@@ -12,15 +12,20 @@
 //! caller sends) may contain the text of a placeholder that this exchange also issues for a value. It is then restored to that
 //! value: the caller sent the value in the same exchange, so nobody learns anything. What a document could reach
 //! by this, the value in a tool's arguments, the policy of that tool decides.
+//!
+//! Where the provider keeps the conversation, the caller does not send it again: then a vault leaves [`Keepsake`]s for those of later
+//! exchanges, as long as `inspect::history` keeps them.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::HashTable;
 
 use crate::redact::index::Index;
 use crate::redact::key::TenantKey;
+use crate::redact::placeholder::Code;
 use crate::redact::{placeholder, restore};
 use crate::secret::Sensitive;
 
@@ -45,7 +50,7 @@ impl Filtered {
     }
 }
 
-/// Placeholders issued in one exchange. Lives no longer than the exchange.
+/// Placeholders issued in one exchange, and those of the exchanges that it goes on from. Lives no longer than the exchange.
 #[derive(Debug)]
 pub struct Vault {
     key: TenantKey,
@@ -55,6 +60,7 @@ pub struct Vault {
     hasher: RandomState,
     pub(super) index: Index,
     sent: Sent,
+    outlives: bool,
 }
 
 /// The request's body as it went upstream.
@@ -71,10 +77,32 @@ impl fmt::Debug for Sent {
     }
 }
 
+/// A value and what stands for it; shared by the exchanges that go on from the one which issued it.
+#[derive(Debug)]
+struct Issued {
+    placeholder: Box<str>,
+    code: Code,
+    value: Sensitive<String>,
+}
+
+/// What a vault leaves for those of later exchanges: one value that a caller sent.
+#[derive(Debug, Clone)]
+pub struct Keepsake {
+    issued: Arc<Issued>,
+    secret: bool,
+}
+
+impl Keepsake {
+    /// Bytes of memory, near enough.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of::<Issued>() + self.issued.placeholder.len() + self.issued.value.expose().len()
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
-    placeholder: Box<str>,
-    value: Sensitive<String>,
+    issued: Arc<Issued>,
     secret: bool,
     /// The caller sent it. What is issued once the request has left is a value that the model made.
     sent: bool,
@@ -83,7 +111,7 @@ struct Entry {
 impl Entry {
     /// The word that its placeholder begins with, `[WORD_`.
     fn word(&self) -> &str {
-        placeholder::word(&self.placeholder)
+        placeholder::word(&self.issued.placeholder)
     }
 }
 
@@ -93,7 +121,7 @@ impl Vault {
     pub fn new(key: TenantKey) -> Self {
         let index = Index::new(restore::openers());
         let (entries, by_value, hasher) = (Vec::new(), HashTable::new(), RandomState::new());
-        Self { key, entries, by_value, hasher, index, sent: Sent::default() }
+        Self { key, entries, by_value, hasher, index, sent: Sent::default(), outlives: false }
     }
 
     /// Issues (or finds again) the placeholder, `[WORD_XXXXXX]`, of `value` and remembers the value. `secret`: a PAN or a
@@ -104,7 +132,7 @@ impl Vault {
         match self.entries.get_mut(at) {
             Some(entry) => {
                 entry.secret |= secret;
-                &entry.placeholder
+                &entry.issued.placeholder
             }
             None => "",
         }
@@ -112,7 +140,8 @@ impl Vault {
 
     /// The entry of `value` that `fits`.
     fn find(&self, value: &str, fits: impl Fn(&Entry) -> bool) -> Option<usize> {
-        let is = |at: &usize| self.entries.get(*at).is_some_and(|entry| entry.value.expose() == value && fits(entry));
+        let is =
+            |at: &usize| self.entries.get(*at).is_some_and(|entry| entry.issued.value.expose() == value && fits(entry));
         self.by_value.find(self.hasher.hash_one(value), is).copied()
     }
 
@@ -128,12 +157,40 @@ impl Vault {
             attempt += 1;
         };
         let placeholder = placeholder::write(word, code).into();
-        let (value, sent) = (Sensitive::new(value.to_owned()), !self.sent.is_there);
-        let hashed = self.hasher.hash_one(value.expose());
-        self.entries.push(Entry { placeholder, value, secret: false, sent });
-        let hash = |at: &usize| self.hasher.hash_one(self.entries.get(*at).map_or("", |entry| entry.value.expose()));
-        self.by_value.insert_unique(hashed, at, hash);
+        let issued = Issued { placeholder, code, value: Sensitive::new(value.to_owned()) };
+        self.put(Entry { issued: Arc::new(issued), secret: false, sent: !self.sent.is_there });
         at
+    }
+
+    /// INVARIANT: the index knows the entry's code at this place.
+    fn put(&mut self, entry: Entry) {
+        let (hashed, at) = (self.hasher.hash_one(entry.issued.value.expose()), self.entries.len());
+        self.entries.push(entry);
+        let hash = |at: &usize| self.hasher.hash_one(self.entries.get(*at).map_or("", |e| e.issued.value.expose()));
+        self.by_value.insert_unique(hashed, at, hash);
+    }
+
+    /// Takes over what an earlier exchange left. INVARIANT: before anything is issued here, so that a new value whose code is taken gets
+    /// another one, and no placeholder stands for two.
+    pub fn inherit(&mut self, keepsakes: &[Keepsake]) {
+        for Keepsake { issued, secret } in keepsakes {
+            let word = placeholder::word(&issued.placeholder);
+            if self.index.insert(word, issued.code, self.entries.len()) {
+                self.put(Entry { issued: Arc::clone(issued), secret: *secret, sent: true });
+            }
+        }
+    }
+
+    /// Says whether later exchanges may go on from this one.
+    pub const fn outlive(&mut self, may: bool) {
+        self.outlives = may;
+    }
+
+    /// What it leaves for later exchanges: every value that the caller sent, now or earlier. `None`: nothing may go on from this exchange.
+    #[must_use]
+    pub fn keepsakes(&self) -> Option<Vec<Keepsake>> {
+        let keep = |entry: &Entry| Keepsake { issued: Arc::clone(&entry.issued), secret: entry.secret };
+        self.outlives.then(|| self.entries.iter().filter(|entry| entry.sent).map(keep).collect())
     }
 
     /// True if nothing was issued: then responses need no search.
@@ -164,13 +221,13 @@ impl Vault {
     /// The value behind a restoration's `entry`; `None` if there is no such entry.
     #[must_use]
     pub fn value(&self, entry: usize) -> Option<&Sensitive<String>> {
-        self.entries.get(entry).map(|entry| &entry.value)
+        self.entries.get(entry).map(|entry| &entry.issued.value)
     }
 
     /// The placeholder of `entry` as it was issued.
     #[must_use]
     pub fn placeholder(&self, entry: usize) -> Option<&str> {
-        self.entries.get(entry).map(|entry| &*entry.placeholder)
+        self.entries.get(entry).map(|entry| &*entry.issued.placeholder)
     }
 
     /// True if the entry is a PAN or a secret.
@@ -218,6 +275,30 @@ mod tests {
         vault.remember_sent(Bytes::from_static(b"[EMAIL_QGS3A5]"));
         vault.issue("EMAIL", "model@example.com", false);
         assert!(vault.holds("jo@example.com") && !vault.holds("model@example.com"));
+    }
+
+    #[test]
+    fn what_was_left_is_known_again_and_never_stands_for_two_values() {
+        let mut earlier = vault(1);
+        for n in 0..3_000 {
+            earlier.issue("ID", &n.to_string(), n % 2 == 0);
+        }
+        assert!(earlier.keepsakes().is_none(), "nothing may go on from it");
+        earlier.outlive(true);
+        earlier.remember_sent(Bytes::new());
+        earlier.issue("ID", "the model's", false);
+        let left = earlier.keepsakes().unwrap();
+        assert_eq!(left.len(), 3_000);
+        let mut later = vault(1);
+        later.inherit(&left);
+        later.inherit(&left);
+        assert_eq!(later.len(), 3_000);
+        let mut seen = HashSet::new();
+        for n in 0..6_000 {
+            assert!(seen.insert(later.issue("ID", &n.to_string(), false).to_owned()));
+        }
+        assert_eq!(later.issue("ID", "7", false), earlier.issue("ID", "7", false));
+        assert!(later.holds("2") && later.is_secret(2) && !later.is_secret(1));
     }
 
     #[test]

@@ -15,6 +15,9 @@ use search::Needles;
 /// LIMIT: bytes of conversation that are remembered; what is over counts as if every argument stood in it.
 const MAX_REMEMBERED: usize = 8 << 20;
 
+/// LIMIT: exchanges that go on from each other and whose texts are remembered. Agents make some hundred.
+const MAX_TURNS: usize = 1_024;
+
 /// Who wrote a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
@@ -48,12 +51,40 @@ struct Source {
 #[derive(Debug, Default)]
 pub struct Sources {
     texts: Vec<Source>,
+    /// Those of the exchange from which this one goes on, and of how many there are.
+    earlier: Option<Arc<Sources>>,
+    turns: usize,
+    /// Of all of them.
     bytes: usize,
     /// Untrusted text that was not remembered, and whether any of it was suspicious.
     forgotten: Option<bool>,
 }
 
 impl Sources {
+    /// Those of an exchange that goes on from the one with the texts `earlier`.
+    #[must_use]
+    pub fn after(earlier: &Arc<Self>) -> Arc<Self> {
+        let (bytes, turns, forgotten) = (earlier.bytes, earlier.turns + 1, earlier.forgotten);
+        if turns <= MAX_TURNS {
+            return Arc::new(Self { texts: Vec::new(), earlier: Some(Arc::clone(earlier)), turns, bytes, forgotten });
+        }
+        let suspicious = earlier.all().any(|(source, _)| source.trust == Trust::Untrusted { suspicious: true });
+        let forgotten = Some(suspicious || forgotten == Some(true));
+        Arc::new(Self { texts: Vec::new(), earlier: None, turns: 0, bytes: 0, forgotten })
+    }
+
+    /// Bytes of all texts.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// All texts, and whether each is an earlier exchange's.
+    fn all(&self) -> impl Iterator<Item = (&Source, bool)> {
+        let turns = std::iter::successors(Some((self, false)), |(turn, _)| Some((turn.earlier.as_deref()?, true)));
+        turns.flat_map(|(turn, earlier)| turn.texts.iter().map(move |source| (source, earlier)))
+    }
+
     /// Remembers a text.
     pub fn add(&mut self, trust: Trust, path: &Arc<str>, text: &str) {
         if text.is_empty() {
@@ -72,23 +103,26 @@ impl Sources {
     /// Where the arguments come from, if from an untrusted text; one in which an injection was found before others.
     #[must_use]
     pub fn trace(&self, arguments: &Value) -> Option<Taint> {
-        let untrusted = |source: &&Source| source.trust != Trust::Trusted;
         let unread = |by_injection| Taint { source: Arc::from("(not remembered)"), by_injection };
-        if self.forgotten.is_none() && !self.texts.iter().any(|source| untrusted(&source)) {
+        let untrusted = || self.all().filter(|(source, _)| source.trust != Trust::Trusted);
+        if self.forgotten.is_none() && untrusted().next().is_none() {
             return None;
         }
         let mut needles = Needles::default();
         needles.collect(arguments);
         if needles.overflow || self.forgotten.is_some() {
-            let suspicious = self.texts.iter().any(|s| s.trust == Trust::Untrusted { suspicious: true });
+            let suspicious = self.all().any(|(s, _)| s.trust == Trust::Untrusted { suspicious: true });
             return Some(unread(suspicious || self.forgotten == Some(true)));
         }
-        let search = needles.search(|| self.texts.iter().filter(|s| s.trust == Trust::Trusted).map(Source::plain));
+        let trusted = || self.all().map(|(s, _)| s).filter(|s| s.trust == Trust::Trusted).map(Source::plain);
+        let search = needles.search(trusted);
         let mut found: Option<Taint> = None;
-        for source in self.texts.iter().filter(untrusted) {
+        for (source, earlier) in untrusted() {
             let by_injection = source.trust == Trust::Untrusted { suspicious: true };
             if found.as_ref().is_none_or(|taint| by_injection && !taint.by_injection) && search.any(source.plain()) {
-                found = Some(Taint { source: Arc::clone(&source.path), by_injection });
+                let path =
+                    if earlier { Arc::from(format!("earlier {}", source.path)) } else { Arc::clone(&source.path) };
+                found = Some(Taint { source: path, by_injection });
             }
         }
         found

@@ -30,8 +30,9 @@ impl Toolbox {
         if self.tools.len() >= MAX_TOOLS {
             return Err(DefinitionFault::TooMany);
         }
-        if self.tools.contains_key(&definition.name) {
-            return Err(DefinitionFault::Twice);
+        if let Some(known) = self.tools.get(&definition.name) {
+            // The requests of one batch may each declare it; as the same bytes, it is the same definition.
+            return if Arc::ptr_eq(known, &definition) { Ok(()) } else { Err(DefinitionFault::Twice) };
         }
         self.tools.insert(Arc::clone(&definition.name), definition);
         Ok(())
@@ -72,6 +73,23 @@ impl Toolbox {
         if let Some(sources) = Arc::get_mut(&mut self.sources) {
             sources.add(trust, path, text);
         }
+    }
+
+    /// Goes on from an earlier exchange: its texts are sources too, and, if `whole`, its tools are the ones that may be called.
+    pub fn go_on_from(&mut self, earlier: &Self, whole: bool) {
+        self.sources = Sources::after(&earlier.sources);
+        if whole {
+            self.tools.extend(earlier.tools.iter().map(|(name, tool)| (Arc::clone(name), Arc::clone(tool))));
+            self.withheld.extend(earlier.withheld.iter().map(Arc::clone));
+        }
+    }
+
+    /// Bytes of memory that it keeps from being freed, near enough: definitions are shared, and counted as the places that name them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        /// Of an entry of the map, and of the name.
+        const TOOL: usize = 128;
+        self.sources.bytes() + TOOL * (self.tools.len() + self.withheld.len() + self.kinds.len())
     }
 
     /// The texts of the request.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde_json::json;
 use sidewall::detect::classifier::pool::{Answers, Asked};
 use sidewall::detect::classifier::{Gap, RULE, Score};
+use sidewall::dialect::Named;
 use sidewall::inspect::{Framing, Guards, InspectedRequest, Judge, Refusal, RefusalCode, Report, begin_request};
 use sidewall::policy::{Action, FailMode, GuardrailSet, Guardrails, Profile};
 use sidewall::redact::Vault;
@@ -48,7 +49,7 @@ type Ended = Result<InspectedRequest, Box<(Refusal, Report)>>;
 /// Runs a chat with these messages; every question gets `answer`. Returns what was asked, and how it ended.
 fn run(guards: &Guards, messages: &serde_json::Value, answer: &Result<u8, Gap>) -> (Vec<(Part, String)>, Ended) {
     let body = json!({ "model": "m", "messages": messages }).to_string();
-    let mut pending = match begin_request(guards, chat(), None, Bytes::from(body)) {
+    let mut pending = match begin_request(guards, chat(), &Named::default(), Bytes::from(body)) {
         Ok(pending) => pending,
         Err(refused) => return (Vec::new(), Err(refused)),
     };

@@ -22,6 +22,7 @@ pub(crate) fn guards(profile: Profile) -> Guards {
         // What is done about tool calls has tests of its own.
         tools: Arc::new(Authoriser::new(ToolSettings { check: Check::Off, ..ToolSettings::default() })),
         state: StateGate::observing(),
+        history: None,
         caller: None,
         key: TenantKey::new(*b"a fixed key for golden transcript"[..32].first_chunk().expect("32 bytes")),
         memory: Arc::default(),

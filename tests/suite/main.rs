@@ -49,6 +49,9 @@ mod evasions;
 #[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "requests are cut at brackets")]
+mod history;
+#[cfg(test)]
 #[expect(clippy::string_slice, reason = "tokens are ASCII")]
 mod identity_tokens;
 #[cfg(test)]

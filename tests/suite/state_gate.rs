@@ -12,7 +12,7 @@ fn gate(uses: &[&str]) -> Guards {
         uses: uses.iter().map(|text| Glob::new(text).expect("a pattern")).collect(),
         tenants: vec![Glob::new("acme").expect("a pattern")],
     }];
-    let settings = StateSettings { check: StateCheck::Enforce, allow };
+    let settings = StateSettings { check: StateCheck::Enforce, allow, ..StateSettings::default() };
     Guards { state: StateGate::for_tenant(&settings, "acme"), ..guards(Profile::Balanced) }
 }
 

@@ -56,6 +56,17 @@ impl Memory {
         self.with(|kept| kept.received.iter().cloned().collect())
     }
 
+    /// The body of the request before the last one.
+    pub(super) fn before(&self) -> Option<Bytes> {
+        self.with(|kept| kept.received.iter().rev().nth(1).map(|received| received.body.clone()))
+    }
+
+    /// The body of the last request to a path that ends like this.
+    pub(super) fn last_to(&self, end: &str) -> Option<Bytes> {
+        let is_it = |received: &&Received| received.method == "POST" && received.path.ends_with(end);
+        self.with(|kept| kept.received.iter().rev().find(is_it).map(|received| received.body.clone()))
+    }
+
     pub(super) fn receive(&self, parts: &Parts, body: Bytes) -> u64 {
         let headers = parts
             .headers

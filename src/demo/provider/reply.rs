@@ -16,7 +16,7 @@ use super::answer::{Answer, Prompt, answer, id};
 use super::delivery::{Event, ScriptedBody, Writing};
 use super::memory::Memory;
 use super::scenario::{Scenario, Script, Scripts, take_directive};
-use super::{Dropped, anthropic, gemini, ollama, openai, responses, small};
+use super::{Dropped, anthropic, batches, gemini, ollama, openai, responses, small};
 use crate::demo::parse;
 
 /// An answer that the model does not speak.
@@ -163,10 +163,22 @@ pub(super) async fn reply(memory: Arc<Memory>, request: Request<Incoming>) -> Re
         Ok(script) => script,
         Err(problem) => return Ok(json_response(400, &(format.error)(400, &problem, seed))),
     };
+    if let Some(before) = memory.before().filter(|_| script.recall) {
+        let mut earlier = (format.read)(&parse(&before).unwrap_or_default());
+        direct(&mut earlier, Script::default()).ok();
+        prompt.text = earlier.text;
+    }
     tokio::time::sleep(Duration::from_millis(script.wait)).await;
     let mut response = match misbehave(&script, &format, &memory, seed).await? {
         Some(response) => response,
         None => match (&parts.method, parts.uri.path()) {
+            (method, path) if path.contains(batches::PATH) => match batches::answer(method, path, &memory, seed) {
+                batches::Answer::Batch(batch) => json_response(200, &batch),
+                batches::Answer::Results(lines) => {
+                    let body = ScriptedBody::document(lines.into(), &script, Arc::clone(&memory));
+                    response(200, "application/x-jsonl", body)
+                }
+            },
             (&Method::GET, "/v1/models") => json_response(200, &(format.models)()),
             (_, path) if format.other(path).is_some() => {
                 let told = format.other(path).map(|other| other(&prompt, &answer(&prompt, &script)));
@@ -190,7 +202,7 @@ pub(super) async fn reply(memory: Arc<Memory>, request: Request<Incoming>) -> Re
 }
 
 /// A directive in the user's text decides before one in the system's, and that before the file.
-fn direct(prompt: &mut Prompt, otherwise: Script) -> Result<Script, String> {
+pub(super) fn direct(prompt: &mut Prompt, otherwise: Script) -> Result<Script, String> {
     let (text, by_user) = take_directive(&prompt.text).map_err(|error| error.to_string())?;
     let (system, by_system) = take_directive(&prompt.system).map_err(|error| error.to_string())?;
     prompt.text = text;

@@ -96,6 +96,8 @@ pub struct Script {
     pub unfinished: bool,
     /// An event's JSON is spread over several `data:` lines.
     pub multiline: bool,
+    /// The prompt is the one of the request before this one: what a provider does that keeps conversations.
+    pub recall: bool,
     /// The keys of every object stand in alphabetical order: `index` and `type` behind what they speak of.
     pub sorted: bool,
 }
@@ -120,6 +122,7 @@ impl Default for Script {
             interleave: false,
             unfinished: false,
             multiline: false,
+            recall: false,
             sorted: false,
         }
     }

@@ -192,7 +192,7 @@ static SETTINGS: [Row; 35] = [
     row("reasoning.generate_summary", Class::Token),
     row("previous_response_id", Class::State(State::PreviousResponse)),
     row("conversation", Class::State(State::Conversation)),
-    row("conversation.id", Class::Token),
+    row("conversation.id", Class::Handle),
     row("prompt", Class::State(State::StoredPrompt)),
     row("prompt.id", Class::Token),
     row("prompt.version", Class::Token),
@@ -223,7 +223,7 @@ static REQUEST: [Row; 11] = [
 ];
 
 static RESPONSE: [Row; 18] = [
-    row("id", Class::Token),
+    row("id", Class::Handle),
     row("object", Class::Token),
     row("status", Class::Token),
     row("created_at", Class::Token),

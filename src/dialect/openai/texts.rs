@@ -3,10 +3,11 @@
 //! `/batch`.
 
 use crate::dialect::registry::Layout;
-use crate::dialect::table::{Class, Row, State, row, text};
+use crate::dialect::table::{Class, Row, State, Who, row, text};
 use crate::text::Part;
 
 const USER: Class = text(Part::User, "input");
+const ALONE: Class = Class::Alone(Who::Is(Part::User));
 const ANSWER: Class = text(Part::Assistant, "content");
 const LABEL: Class = text(Part::Unlisted, "label");
 
@@ -30,7 +31,7 @@ static COMMON: [Row; 13] = [
 static EMBEDDINGS: [Row; 7] = [
     row("model", Class::Model),
     row("input", USER),
-    row("input[]", USER),
+    row("input[]", ALONE),
     row("input[]", Class::TokenIds),
     row("input[][]", Class::TokenIds),
     row("encoding_format", Class::Token),
@@ -51,7 +52,7 @@ static PROMPT: [Row; 10] = [
     row("model", Class::Model),
     row("max_tokens", Class::TokenLimit),
     row("prompt", USER),
-    row("prompt[]", USER),
+    row("prompt[]", ALONE),
     row("prompt[]", Class::TokenIds),
     row("prompt[][]", Class::TokenIds),
     row("suffix", USER),
@@ -75,7 +76,7 @@ pub(super) const COMPLETE: Layout = Layout { roles: &[], request: &PROMPT, respo
 static QUESTION: [Row; 6] = [
     row("model", Class::Model),
     row("input", USER),
-    row("input[]", USER),
+    row("input[]", ALONE),
     row("input[].type", Class::Type),
     row("input[].text", USER),
     row("input[].image_url.url", Class::Media),

@@ -15,10 +15,12 @@ impl Outline {
         let class = row.map(|r| r.class);
         let copy = row.is_some_and(|r| r.copy);
         let part = match class {
-            Some(Class::Text(who, _) | Class::Joined(who, _) | Class::Signed(who, _)) => match who {
-                Who::Is(part) => part,
-                Who::Role => self.role(roles, doc, slot.object),
-            },
+            Some(Class::Text(who, _) | Class::Joined(who, _) | Class::Alone(who) | Class::Signed(who, _)) => {
+                match who {
+                    Who::Is(part) => part,
+                    Who::Role => self.role(roles, doc, slot.object),
+                }
+            }
             Some(Class::Arguments(_) | Class::Input) => Part::ToolArguments,
             _ => Part::Unlisted,
         };

@@ -15,6 +15,7 @@ use crate::inspect::{Refusal, RefusalCode, Usage, opaque};
 use crate::text::{Part, Phase};
 use crate::tools::Arguments;
 use crate::wire::escape::unescape;
+use crate::wire::splice::WireEdit;
 
 /// Puts one frame's slots into channels.
 pub(super) struct Reader<'a> {
@@ -44,6 +45,11 @@ pub(super) struct Runs {
 }
 
 impl Runs {
+    /// Says that what follows has nothing to do with what was before it.
+    pub(super) fn part(&mut self) {
+        (self.spoken, self.unlisted, self.definitions) = (None, None, None);
+    }
+
     /// Adjacent texts of one speaker are one text; the next speaker begins a new one. Tool definitions and unlisted strings are gathered
     /// over the whole document.
     fn open(&mut self, part: Part) -> &mut Option<usize> {
@@ -106,7 +112,10 @@ impl Reader<'_> {
         {
             // Numbers of fields that a program fills (times, counters) are no text.
             if slot.form == Form::Key
-                || matches!(resolved.class, None | Some(Class::Text(..) | Class::Joined(..) | Class::Input))
+                || matches!(
+                    resolved.class,
+                    None | Some(Class::Text(..) | Class::Joined(..) | Class::Alone(_) | Class::Input)
+                )
             {
                 return self.append(number, slot, Key::Single, resolved.part, Mode::Text);
             }
@@ -119,6 +128,7 @@ impl Reader<'_> {
                 }
                 self.append(number, slot, lane(label).unwrap_or(Key::Run(resolved.part)), resolved.part, Mode::Text)
             }
+            Some(Class::Alone(_)) => self.append(number, slot, Key::Single, resolved.part, Mode::Text),
             Some(Class::Joined(_, label)) => {
                 let key = if request {
                     None
@@ -156,6 +166,7 @@ impl Reader<'_> {
                 | Class::Type
                 | Class::Role
                 | Class::Token
+                | Class::Handle
                 | Class::Model
                 | Class::ToolName
                 | Class::WholeCall
@@ -184,6 +195,9 @@ impl Reader<'_> {
                 if !opaque::is(class, raw) {
                     return self.unlisted(number, slot);
                 }
+                if class == Class::Handle && !request {
+                    self.context.leave(&String::from_utf8_lossy(raw));
+                }
                 if class == Class::Model && self.context.report.model.is_none() {
                     self.context.report.model = Some(String::from_utf8_lossy(raw).into_owned());
                 }
@@ -193,9 +207,12 @@ impl Reader<'_> {
                 }
                 self.unlisted(number, slot)
             }
+            Some(Class::Here) if !request => self.here(number, slot, raw),
             None
             | Some(
-                Class::Derived(_)
+                Class::Here
+                | Class::Apart
+                | Class::Derived(_)
                 | Class::Index(_)
                 | Class::Tool(_)
                 | Class::TokenLimit
@@ -204,6 +221,21 @@ impl Reader<'_> {
                 | Class::Copies(_),
             ) => self.unlisted(number, slot),
         }
+    }
+
+    /// Takes the origin of an address away.
+    fn here(&mut self, number: usize, slot: &Slot, raw: &[u8]) -> Result<(), Refusal> {
+        let address = unescape(raw, slot.escaped);
+        let after = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
+        let path = after.and_then(|rest| rest.get(rest.find('/')?..)).unwrap_or(&address);
+        if !path.starts_with('/') || !opaque::is(Class::Token, path.as_bytes()) {
+            return self.unlisted(number, slot);
+        }
+        self.context.report.coverage.opaque += raw.len() as u64;
+        if let Some(pending) = self.assembly.frames.back_mut().filter(|_| path.len() < raw.len()) {
+            pending.edits.push(WireEdit { range: slot.range, bytes: path.as_bytes().into() });
+        }
+        Ok(())
     }
 
     /// Asks whether a value of a request may be used that the provider keeps, fetches or runs.
@@ -218,6 +250,28 @@ impl Reader<'_> {
         };
         let path = Arc::from(self.outline.path(self.table.trie, slot));
         self.context.use_state(&name, &path)
+    }
+
+    /// Finds what the request goes on from, before anything of it is decided: a new value must not get the placeholder of an earlier one.
+    pub(super) fn earlier(&mut self) -> Result<(), Refusal> {
+        let request = self.context.phase == Phase::Request && self.assembly.nesting == 0;
+        if !request || self.context.guards.history.is_none() {
+            return Ok(());
+        }
+        for slot in self.outline.slots.iter().filter(|slot| slot.form == Form::String && !slot.range.is_empty()) {
+            let resolved = self.outline.resolve(self.table.trie, self.table.roles, self.doc, slot);
+            let named = match resolved.class {
+                // One that is denied is refused as that.
+                Some(Class::State(state)) => state.goes_on() && self.context.may_use(state),
+                class => class == Some(Class::Handle) && self.context.may_use(State::Conversation),
+            };
+            if named {
+                let raw = self.doc.get(slot.range.range()).unwrap_or_default();
+                let path = Arc::from(self.outline.path(self.table.trie, slot));
+                self.context.go_on_from(&unescape(raw, slot.escaped), false, &path)?;
+            }
+        }
+        Ok(())
     }
 
     /// The same for whole objects.
