@@ -47,6 +47,9 @@ FAMILIES = [
     ("Postal address", ("pii.address",), None),
     ("Password in a sentence", ("secret.",), None),
 ]
+# Addresses of private networks and machines are labelled as other addresses are; the profile balanced acts on none of them.
+NETWORK = "IP address of a network or machine (`net.*`)"
+NETWORK_RULES = ("ipv4-local", "ipv6-local")
 
 
 def main(program):
@@ -57,8 +60,8 @@ def main(program):
     family = families()
     per_file = {name: evaluate(program, "pii", [DATA / "pii" / f"{name}.jsonl"]) for name in LABELLED}
     # `neg_for` says which types a row is known to have none of; here every finding counts.
-    code = evaluate(program, "pii", rows_without_labels(["pii/hardneg_dev"]))
-    chat = evaluate(program, "pii", rows_without_labels([f"injection/{name}" for name in CLEAN]))
+    code = evaluate_clean(program, ["pii/hardneg_dev"])
+    chat = evaluate_clean(program, [f"injection/{name}" for name in CLEAN])
     secrets = evaluate(program, "secrets", [DATA / "secrets" / f"{name}.jsonl" for name in SECRETS])
 
     scores = {name: [0, 0, 0] for name, *_ in FAMILIES}
@@ -80,9 +83,18 @@ def main(program):
     return 0
 
 
-def evaluate(program, task, files):
-    command = [program, "eval", task, "--json", "--rules-only", "--data", *map(str, files)]
+def evaluate(program, task, files, *options):
+    command = [program, "eval", task, "--json", "--rules-only", *options, "--data", *map(str, files)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def evaluate_clean(program, names):
+    """As `evaluate`, over rows without labels, with the findings of each rule."""
+    with tempfile.NamedTemporaryFile("r", suffix=".jsonl", encoding="utf-8") as found:
+        report = evaluate(program, "pii", rows_without_labels(names), "--list", found.name)
+        rules = [json.loads(line)["rule"] for line in found]
+    report["network"] = sum(rule in NETWORK_RULES for rule in rules), len(rules)
+    return report
 
 
 KEPT = []
@@ -118,6 +130,10 @@ def per_megabyte(report, family):
         per_mb = report["false_positives_per_mb"].get(label, 0.0)
         name = family(label) or label
         sums[name] = sums.get(name, 0.0) + per_mb
+    network, found = report["network"]
+    share = sum(sums.values()) * network / max(1, found)
+    sums["IP address"] = max(0.0, sums.get("IP address", 0.0) - share)
+    sums[NETWORK] = share
     return sums
 
 
@@ -146,7 +162,7 @@ def card(scores, by_source, false, bands, secrets, hash_, clean):
         f"Written by `make scorecard` on {datetime.date.today()}; ruleset `{hash_[:12]}`, the default threshold, all views.",
         "",
         "The data is not part of the repository (`SIDEWALL_DATA`). It was at hand while the rules were written, so these figures flatter:",
-        "sources that nobody tuned to score lower. `sidewall eval … --list FILE` names every miss and false positive behind a figure.",
+        "sources that nobody tuned to score lower. `sidewall eval pii … --list FILE` names every miss and false positive behind a figure.",
         "",
         "![F1 by family, and how often findings are right by confidence](scorecard.svg)",
         "",
@@ -164,8 +180,9 @@ def card(scores, by_source, false, bands, secrets, hash_, clean):
         lines.append(f"| {name} | {tp} | {fn} | {fp} | {precision:.3f} | {recall:.3f} | {f1:.3f} | {aim} |")
     lines += [
         "",
-        "National identifiers: `python_stdnum` and `presidio_recognizer_tests` are lists of bare numbers without a word beside them. A number",
-        "whose check digits a tenth of all numbers passes is not reported there, by design: it would flag every counter.",
+        "`python_stdnum` and `presidio_recognizer_tests` are mostly lists of bare values without a word beside them. Bare numbers of eight to ten",
+        "digits, of which a tenth passes any one check, are not reported there, by design: they would flag every counter. Some of their",
+        "labels contradict each other (`123-45-6789` is an SSN in one and none in another; IBANs without valid check digits are labelled).",
         "",
         "## False positives in a megabyte",
         "",
@@ -179,7 +196,7 @@ def card(scores, by_source, false, bands, secrets, hash_, clean):
     names = sorted({name for sums in false.values() for name in sums}, key=lambda name: -sum(sums.get(name, 0) for sums in false.values()))
     for name in names:
         a, b = (false[where].get(name, 0.0) for where in ("code and logs", "chat and prose"))
-        if a or b:
+        if a >= 0.005 or b >= 0.005:
             lines.append(f"| {name} | {a:.2f} | {b:.2f} |")
     lines += ["", "## By family and source", "", "| Family | source | found | missed | false | F1 |", "|---|---|--:|--:|--:|--:|"]
     for name, *_ in FAMILIES:
@@ -259,9 +276,10 @@ def picture(scores, bands, secrets, false):
     out.append(f'<text x="{right}" y="{base + 62}" fill="#5b6b76">Below: findings. The mark: what the number promises.</text>')
     out.append(f'<text x="{right}" y="{base + 80}" fill="#5b6b76">From 50 on the default profile acts.</text>')
     out.append(f'<text x="{right}" y="{base + 128}" font-size="18" font-weight="600" fill="#1d2b36">What they flag for nothing</text>')
-    out.append(f'<text x="{right}" y="{base + 150}" fill="#5b6b76">findings in a megabyte without a label, all families</text>')
+    out.append(f'<text x="{right}" y="{base + 150}" fill="#5b6b76">findings in a megabyte without a label, but for net.*</text>')
     for i, (where, sums) in enumerate(false.items()):
         y = base + 182 + 26 * i
+        sums = {name: per_mb for name, per_mb in sums.items() if name != NETWORK}
         out.append(f'<text x="{right}" y="{y}" fill="#1d2b36">{escape(where)}</text>')
         out.append(f'<text x="{right + 200}" y="{y}" text-anchor="end" font-weight="600" fill="#1d2b36">{sum(sums.values()):.2f}</text>')
     out.append("</svg>\n")

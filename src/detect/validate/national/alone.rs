@@ -2,7 +2,9 @@
 //! separators say what they are.
 //!
 //! In code, logs and prose, bare numbers of eleven to fifteen digits are rare, and what the checks leave of them is rarer still; numbers
-//! of nine and ten digits are everywhere. So none of those stands here.
+//! of eight to ten digits are everywhere (some three hundred in a megabyte), so they need separators or a letter to stand here. Numbers so
+//! written hardly ever mean anything else: ten megabytes of code, logs and conversations held one `### ### ###`, and no number with a letter
+//! in front or in groups of other sizes that are listed here.
 
 use super::super::{Candidate, Outcome};
 use super::number::Number;
@@ -20,15 +22,21 @@ const TABLE: &[(&str, u8, &[&str])] = &[
     ("ar-cuit", 66, &["###########"]),
     ("at-steuernummer", 60, &["##-###/####", "## ###/####"]),
     ("at-svnr", 56, &["#### ######"]),
+    ("au-acn", 52, &["### ### ###"]),
+    ("au-medicare", 56, &["#### ##### #"]),
+    ("au-tfn", 52, &["### ### ###"]),
     ("au-abn", 64, &["###########", "## ### ### ###"]),
     ("be-nn", 72, &["###########", "## ## ## ### ##"]),
     ("br-cnpj", 62, &["##############"]),
     ("br-cpf", 57, &["###########"]),
     ("br-titulo", 54, &["############"]),
-    ("ca-sin", 52, &["###-###-###"]),
+    ("ca-sin", 52, &["###-###-###", "### ### ###"]),
     ("ch-ahv", 78, &["756##########"]),
     ("cl-rut", 53, &["########-#", "########-K", "#######-#", "#######-K"]),
-    ("co-nit", 64, &["###.###.###-#", "##.###.###-#"]),
+    ("co-nit", 64, &["###.###.###-#", "##.###.###-#", "###,###,###-#", "### ### ###-#"]),
+    ("cr-cedula", 54, &["#-###-######", "#-0###-0###"]),
+    ("de-kvnr", 54, &["@#########"]),
+    ("de-steuernummer", 53, &["###/###/#####", "##/###/#####", "###/####/####"]),
     ("co-nit", 54, &["#########-#"]),
     ("de-steuer-id-issued", 60, &["###########", "## ### ### ###"]),
     ("do-rnc", 60, &["#-##-#####-#"]),
@@ -37,8 +45,10 @@ const TABLE: &[(&str, u8, &[&str])] = &[
     ("eg-nid", 58, &["##############"]),
     ("es-naf", 56, &["############", "##/########/##"]),
     ("fr-siret", 54, &["##############", "### ### ### #####"]),
+    ("gb-nhs", 51, &["### ### ####"]),
     ("gh-tin", 56, &["@00########", "@00#######X"]),
     ("gr-amka", 52, &["###########"]),
+    ("gt-nit", 51, &["######-#", "######-K"]),
     ("in-aadhaar", 54, &["####-####-####", "#### #### ####"]),
     ("is-kennitala", 68, &["######-####"]),
     ("it-partita-iva", 54, &["###########"]),
@@ -51,11 +61,15 @@ const TABLE: &[(&str, u8, &[&str])] = &[
     ("lv-personas-kods", 58, &["######-#####"]),
     ("ma-ice", 62, &["###############"]),
     ("md-idno", 58, &["100##########", "101##########", "102##########"]),
+    ("mk-edb", 52, &["40###########"]),
     ("mu-nid", 68, &["@############@", "@#############"]),
+    ("mz-nuit", 51, &["### ### ###"]),
     ("no-fodselsnummer", 74, &["###########", "######-#####", "###### #####"]),
+    ("pe-dni", 53, &["########-#"]),
     ("pe-ruc", 58, &["###########"]),
     ("pl-pesel", 54, &["###########"]),
     ("py-ruc", 52, &["########-#", "#######-#"]),
+    ("py-ruc", 51, &["######-#"]),
     ("ro-cnp", 62, &["#############"]),
     ("ru-inn", 56, &["############"]),
     ("ru-ogrn", 54, &["10###########", "11###########", "12###########"]),
@@ -63,10 +77,12 @@ const TABLE: &[(&str, u8, &[&str])] = &[
     ("se-personnummer", 68, &["############"]),
     ("sg-uen", 54, &["#########@", "########@", "@##@@####@"]),
     ("sv-nit", 56, &["##############"]),
-    ("th-pin", 62, &["#-##-#-###-#####-#", "#-####-#####-##-#"]),
+    ("th-pin", 62, &["#-##-#-###-#####-#", "#-####-#####-##-#", "# #### ##### ## #"]),
+    ("th-pin", 52, &["2############", "3############", "5############", "8############"]),
     ("tn-mf", 58, &["#######@/@/@/###", "#######/@/@/@/###", "######@/@/@/###"]),
     ("tr-tckn", 57, &["###########"]),
     ("uy-rut", 70, &["########001#", "##-######-###-#"]),
+    ("vn-mst", 56, &["##########-###"]),
     ("ve-rif", 57, &["@#########", "@########-#"]),
 ];
 
@@ -74,7 +90,7 @@ const TABLE: &[(&str, u8, &[&str])] = &[
 pub(in super::super) fn alone(candidate: &Candidate<'_>) -> Outcome {
     let text = candidate.text;
     let Some(number) = Number::of(text).filter(|number| !number.is_filler()) else { return Outcome::Reject };
-    if continues(candidate) || in_row(candidate) || is_stamp(text) {
+    if continues(candidate) || in_row(candidate) || is_stamp(text) || is_amount(candidate) {
         return Outcome::Reject;
     }
     let fitting = TABLE.iter().filter(|(.., forms)| forms.iter().any(|form| has_form(text, form)));
@@ -82,7 +98,9 @@ pub(in super::super) fn alone(candidate: &Candidate<'_>) -> Outcome {
     let surest = fitting.filter(|(name, ..)| valid(name)).map(|(_, sure, _)| *sure).max();
     // Names last: to read them takes longer than to see that most numbers are none.
     let named = || label::is_machine(candidate.before) || named_otherwise(candidate.before) || is_reference(candidate);
-    match surest.filter(|_| !named()) {
+    // Trade items (EAN-13, ISBN) are more than all persons.
+    let sold = is_trade_item(&number);
+    match surest.filter(|sure| !(sold && (*sure < 60 || text.starts_with("978"))) && !named()) {
         Some(sure) => Outcome::Confidence(sure),
         None => Outcome::Reject,
     }
@@ -102,6 +120,22 @@ fn has_form(text: &str, form: &str) -> bool {
         itself => c.eq_ignore_ascii_case(&itself),
     };
     text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
+}
+
+/// Whether it has the check digit of an EAN-13 (GS1 General Specifications, section 7.9).
+fn is_trade_item(number: &Number) -> bool {
+    number.digits(13) && number.dot(&[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]) % 10 == 0
+}
+
+/// Whether it is round, or a currency or a percentage stands beside it: `734 000 000`, `123 456 789 €`.
+fn is_amount(candidate: &Candidate<'_>) -> bool {
+    let sign = |c: Option<char>| c.is_some_and(|c| "$€£¥₹₽₩₺₫₪%".contains(c));
+    let after = candidate.after.trim_start();
+    let code = ["EUR", "USD", "GBP", "CHF", "PLN", "CZK", "SEK", "NOK", "DKK", "RUB", "JPY", "INR"];
+    candidate.text.ends_with(" 000")
+        || sign(candidate.before.trim_end().chars().next_back())
+        || sign(after.chars().next())
+        || code.iter().any(|code| after.starts_with(code))
 }
 
 /// Whether it begins with a day of these decades and goes on as times and builds do: `202401311230`, `20240131-1`.
@@ -156,6 +190,10 @@ mod tests {
             ("ref ", "71429196278", ""),
             ("17 ", "71429196278", " 42"),
             ("", "71429196279", ""),
+            ("", "734 000 000", " km"),
+            ("", "046 454 286", " €"),
+            ("$ ", "046 454 286", ""),
+            ("", "9780520230453", ""),
             ("", "202310010008", ""),
             ("build ", "20240131-0", ""),
             ("x-", "71429196278", "-y"),

@@ -90,6 +90,10 @@ pub(super) const TABLE: &[Scheme] = &[
         };
         n.digits(13) && province && body
     }),
+    form("cr-cedula", "persons by province, companies by class (Registro Nacional)", |n| match n.len() {
+        9 => n.digits(9) && (1..=9).contains(&n.at(0)),
+        _ => n.digits(10) && ((2..=5).contains(&n.at(0)) || n.at(0) == 0 && n.at(1) > 0),
+    }),
     row("gt-nit", "weights from the right, mod 11, 10 is K (SAT)", |n| {
         let check = if n.char(n.len().saturating_sub(1)) == b'K' { 10 } else { n.last() };
         let body = n.part(0, n.len().saturating_sub(1));

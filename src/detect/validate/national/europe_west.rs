@@ -46,6 +46,9 @@ pub(super) const TABLE: &[Scheme] = &[
         let values = [letter / 10, letter % 10].into_iter().chain((1..9).map(|at| n.at(at)));
         n.is("@#########") && cross_sum(values, &[1, 2, 1, 2, 1, 2, 1, 2, 1, 2]) % 10 == n.at(9)
     }),
+    form("de-steuernummer", "ten, eleven or thirteen digits (ELSTER)", |n| {
+        n.digits(10) || n.digits(11) || n.digits(13)
+    }),
     row("de-lanr", "weights 4 and 9, mod 10 (Kassenaerztliche Bundesvereinigung)", |n| {
         n.digits(9) && (10 - n.dot(&[4, 9, 4, 9, 4, 9]) % 10) % 10 == n.at(6)
     }),
