@@ -19,9 +19,9 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 
 # Features that are off by default.
-FEATURES := pkcs11
+FEATURES := pkcs11 object-store parquet
 
-.PHONY: help build demo test test-rust test-sdk test-node test-kill test-hsm lint lint-features fmt bench scorecard bench-vectorscan fuzz runtime train-injection
+.PHONY: help build demo test test-rust test-sdk test-node test-kill test-hsm test-ship test-long lint lint-features fmt bench scorecard bench-vectorscan fuzz runtime train-injection
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,15 @@ test-hsm: ## Only tenant keys on a PKCS#11 token: SoftHSM2 (Debian's softhsm2, i
 	 { echo "test-hsm: install the package softhsm2 first (apt-get install softhsm2)"; exit 1; }
 	@$(CARGO) build --locked --quiet --features pkcs11 --bin sidewall
 	@$(PYTHON) tests/hsm/softhsm.py
+
+test-ship: $(VENV)/.ship-installed ## Only shipping of the audit log, to a folder and to a local S3 server, and the HTTP anchor
+	@$(CARGO) build --locked --quiet --features object-store --bin sidewall
+	@$(VENV)/bin/python tests/ship/ship.py
+
+test-long: build ## The audit log's long runs: every bit of a segment, 100,000 crash histories (SIDEWALL_CRASH_HISTORIES), 10,000 canaries; an hour and more
+	@SIDEWALL_EVERY_BIT=1 SIDEWALL_CRASH_HISTORIES=$${SIDEWALL_CRASH_HISTORIES:-100000} \
+	 $(CARGO) test --locked --quiet --test suite -- --nocapture every_flipped_bit no_generated_crash
+	@SIDEWALL_CANARIES=$${SIDEWALL_CANARIES:-10000} $(PYTHON) tests/kill/canary.py
 
 lint-features: ## Clippy for every feature that is off by default, one by one (CI builds the default ones only)
 	@$(CARGO) fetch --locked --quiet
@@ -101,6 +110,12 @@ $(TRAIN)/.venv/.installed: $(TRAIN)/requirements.txt
 	@echo "installing the training's packages into $(TRAIN)/.venv"
 	@test -x $(TRAIN)/.venv/bin/python || $(PYTHON) -m venv $(TRAIN)/.venv
 	@$(TRAIN)/.venv/bin/python -m pip --disable-pip-version-check --quiet --no-input install -r $<
+	@touch $@
+
+$(VENV)/.ship-installed: tests/ship/requirements.txt
+	@echo "installing a local S3 server into $(VENV)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install -r $<
 	@touch $@
 
 # Installed again only when the list of packages changes.

@@ -1,8 +1,10 @@
 //! The composition root: a configuration becomes running parts, and they end in order.
 
+mod anchor;
 pub mod classifier;
 pub mod guards;
 pub mod jwks;
+mod ledger;
 pub mod reload;
 
 use std::fmt;
@@ -20,8 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::jwks::Fetcher;
 use crate::app::reload::status::{self, Status};
-use crate::audit::{self, AuditLog};
-use crate::config::{AuditContent, AuditTenant, Config, Listen, UnknownEndpoint};
+use crate::config::{Config, Listen, UnknownEndpoint};
 use crate::identity::Identifier;
 use crate::inspect::Judge;
 use crate::proxy::Proxy;
@@ -29,7 +30,7 @@ use crate::proxy::approvals::is_about_approvals;
 use crate::proxy::budget::Budget;
 use crate::proxy::cpu::Cpu;
 use crate::proxy::guards::GuardBook;
-use crate::proxy::ledger::{Ledger, NoLedger};
+use crate::proxy::ledger::Ledger;
 use crate::proxy::receive::Limits;
 use crate::proxy::shadow::Shadow;
 use crate::server::admin::Admin;
@@ -120,7 +121,7 @@ impl App {
         let make = guards::maker(&config, shadow.clone(), judge).ok_or(StartError::Random)?;
         let ledger = match options.ledger {
             Some(ledger) => ledger,
-            None => open_ledger(&config)?,
+            None => ledger::open(&config)?,
         };
         let tls = Tls::new(options.ca.as_deref())?;
         let identifier = Identifier::from_settings(&config.identity);
@@ -331,29 +332,4 @@ impl Stopper {
 
 async fn bind(address: &Listen) -> Result<Listener, StartError> {
     Listener::bind(address).await.map_err(|source| StartError::Listen { address: address.to_string(), source })
-}
-
-fn open_ledger(config: &Config) -> Result<Arc<dyn Ledger>, StartError> {
-    let Some(audit) = &config.audit else { return Ok(Arc::new(NoLedger)) };
-    let mut settings = audit::Settings::new(&audit.dir, &audit.keys);
-    settings.defaults = tenant_settings(&audit.defaults);
-    settings.tenants = audit.tenants.iter().map(|(name, of)| (Arc::clone(name), tenant_settings(of))).collect();
-    settings.segment_bytes = audit.segment_bytes;
-    settings.segment_age = audit.segment_age;
-    settings.anchors.clone_from(&audit.anchors);
-    settings.checkpoint_interval = audit.checkpoint_interval;
-    settings.pod = std::env::var("HOSTNAME").unwrap_or_default();
-    let log = AuditLog::open(&settings).map_err(|error| StartError::Audit(error.to_string()))?;
-    Ok(Arc::new(log))
-}
-
-fn tenant_settings(tenant: &AuditTenant) -> audit::TenantSettings {
-    audit::TenantSettings {
-        content: match tenant.content {
-            AuditContent::Metadata => audit::Content::Metadata,
-            AuditContent::Filtered | AuditContent::Pseudonyms => audit::Content::Filtered,
-        },
-        durability: tenant.durability,
-        auditors: tenant.auditors.clone(),
-    }
 }

@@ -10,6 +10,7 @@
 //! [`verify`] and [`read`]; only reading needs a private key.
 
 pub mod anchor;
+mod behind;
 pub mod body;
 pub mod error;
 mod folder;
@@ -30,6 +31,7 @@ pub mod scan;
 mod segment;
 pub mod settings;
 mod shed;
+pub mod ship;
 pub mod signer;
 mod space;
 pub mod storage;
@@ -43,4 +45,5 @@ pub use error::AuditError;
 pub use log::{AuditLog, Receipt, Ticket};
 pub use record::{Event, Outcome, Record, RefusalNote, Timings};
 pub use settings::{Content, Durability, Settings, TenantSettings};
+pub use ship::Ship;
 pub use storage::{Disk, SegmentFile, Storage};

@@ -21,9 +21,9 @@ use toml::de::DeTable;
 
 pub use problem::{ConfigErrors, Problem};
 pub use settings::{
-    AuditContent, AuditSettings, AuditTenant, BaseUrl, ClassifierSettings, Credential, Durability, IdentitySettings,
-    Listen, RedactionKey, RedactionSettings, RulesetSettings, Scheme, SecretSource, ServerSettings, UnknownEndpoint,
-    UpstreamSettings,
+    AuditAnchor, AuditContent, AuditSettings, AuditTenant, BaseUrl, ClassifierSettings, Credential, Durability,
+    IdentitySettings, Listen, RedactionKey, RedactionSettings, RulesetSettings, Scheme, SecretSource, ServerSettings,
+    UnknownEndpoint, UpstreamSettings,
 };
 
 use crate::identity::mapping::TenantFrom;

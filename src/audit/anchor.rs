@@ -11,8 +11,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::audit::behind::{Behind, Place};
+
 /// How long to leave a failing anchor alone.
-const RETRY: Duration = Duration::from_secs(5);
+const RETRY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(5) };
 /// How long the end of a log waits for its last checkpoint to be anchored.
 const LAST: Duration = Duration::from_secs(2);
 /// LIMIT: segments whose checkpoints wait for a failing anchor; beyond, the oldest are given up. Four days at one segment in fifteen minutes.
@@ -27,6 +29,10 @@ pub trait Anchor: Send {
     /// # Errors
     /// It is not kept; it will be brought again.
     fn keep(&mut self, note: &str) -> io::Result<()>;
+    /// For how long it may fail until the log takes no new exchange; `None`: for ever.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// A file that notes are appended to.
@@ -68,12 +74,12 @@ struct State {
 
 impl Anchors {
     /// Starts a thread for each anchor.
-    pub(crate) fn start(anchors: Vec<Box<dyn Anchor>>) -> io::Result<Self> {
+    pub(crate) fn start(anchors: Vec<Box<dyn Anchor>>, behind: &Behind) -> io::Result<Self> {
         let mut posts = Vec::with_capacity(anchors.len());
         for anchor in anchors {
             let post = Arc::new(Post::default());
-            let theirs = Arc::clone(&post);
-            std::thread::Builder::new().name("audit-anchor".to_owned()).spawn(move || theirs.serve(anchor))?;
+            let (theirs, place) = (Arc::clone(&post), behind.place());
+            std::thread::Builder::new().name("audit-anchor".to_owned()).spawn(move || theirs.serve(anchor, place))?;
             posts.push(post);
         }
         Ok(Self { posts })
@@ -113,9 +119,18 @@ impl Post {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self, mut anchor: Box<dyn Anchor>) {
+    fn serve(&self, mut anchor: Box<dyn Anchor>, mut place: Place) {
+        let mut failing: Option<Instant> = None;
         while let Some((segment, note)) = self.next() {
             let kept = anchor.keep(&note);
+            failing = kept.is_err().then(|| failing.unwrap_or_else(Instant::now));
+            let for_too_long = |since: Instant| anchor.patience().is_some_and(|patience| since.elapsed() >= patience);
+            if place.say(failing.is_some_and(for_too_long)) && failing.is_some() {
+                tracing::error!(
+                    anchor = anchor.name(),
+                    "audit: an anchor has kept nothing for too long; new exchanges are refused until it does"
+                );
+            }
             let word = if kept.is_ok() { "kept" } else { "failed" };
             metrics::counter!("sidewall_audit_checkpoints_total", "result" => word).increment(1);
             let mut state = self.lock();
@@ -178,11 +193,39 @@ mod tests {
             Box::new(Failing(9, sender)),
             Box::new(FileAnchor(file.clone())),
         ];
-        let anchors = Anchors::start(anchors).unwrap();
+        let anchors = Anchors::start(anchors, &Behind::default()).unwrap();
         anchors.leave(1, "one\n");
         anchors.leave(2, "two\n");
         assert_eq!((kept.recv().unwrap(), kept.recv().unwrap()), ("one\n".to_owned(), "two\n".to_owned()));
         anchors.end();
         assert_eq!(std::fs::read_to_string(file).unwrap(), "one\n\ntwo\n\n");
+    }
+
+    #[test]
+    fn an_anchor_that_fails_for_too_long_says_so_until_it_keeps_again() {
+        struct Impatient(Failing);
+        impl Anchor for Impatient {
+            fn name(&self) -> String {
+                self.0.name()
+            }
+            fn keep(&mut self, note: &str) -> io::Result<()> {
+                self.0.keep(note)
+            }
+            fn patience(&self) -> Option<Duration> {
+                Some(Duration::ZERO)
+            }
+        }
+        let (sender, kept) = sync_channel(8);
+        let behind = Behind::default();
+        let anchors = Anchors::start(vec![Box::new(Impatient(Failing(1, sender)))], &behind).unwrap();
+        anchors.leave(1, "one\n");
+        while !behind.is_any() {
+            std::thread::yield_now();
+        }
+        assert_eq!(kept.recv().unwrap(), "one\n", "brought again");
+        while behind.is_any() {
+            std::thread::yield_now();
+        }
+        anchors.end();
     }
 }

@@ -31,6 +31,9 @@ pub enum AuditError {
         /// Why, and how to mend it.
         problem: String,
     },
+    /// Copies elsewhere are too far behind, and configuration wants no new exchanges then.
+    #[error("copies of the audit log elsewhere are behind: what ships segments or keeps checkpoints does not answer")]
+    Behind,
     /// The log has been closed.
     #[error("the audit log is closed")]
     Closed,
@@ -56,6 +59,7 @@ impl AuditError {
             Self::TooLarge(_) => "too_large",
             Self::Storage(_) => "storage",
             Self::Open { .. } => "open",
+            Self::Behind => "behind",
             Self::Closed => "closed",
             Self::Seal(_) => "seal",
         }

@@ -8,12 +8,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::audit::anchor::{Anchor, Anchors, FileAnchor};
+use crate::audit::behind::Behind;
 use crate::audit::error::AuditError;
 use crate::audit::queue::{End, Job, Jobs, Queue};
-use crate::audit::record::{Outcome, Record};
+use crate::audit::record::{Event, Outcome, Record};
 use crate::audit::recover::recover;
 use crate::audit::settings::{Durability, Settings};
 use crate::audit::shed::Shed;
+use crate::audit::ship::Shipper;
 use crate::audit::signer::Signer;
 use crate::audit::storage::{Disk, Storage};
 use crate::audit::writer::Writer;
@@ -39,6 +41,8 @@ struct Inner {
     room: Arc<Semaphore>,
     capacity: usize,
     settings: Settings,
+    behind: Behind,
+    shipper: Option<Shipper>,
 }
 
 /// Where a durable record stands.
@@ -112,8 +116,17 @@ impl AuditLog {
         for path in &settings.anchors {
             anchors.push(Box::new(FileAnchor(path.clone())));
         }
-        let anchors = Anchors::start(anchors).map_err(|error| AuditError::open(&settings.dir, error))?;
-        let writer = Writer::start(storage, signer, settings, &next, anchors, lock)?;
+        let behind = Behind::default();
+        let anchors = Anchors::start(anchors, &behind).map_err(|error| AuditError::open(&settings.dir, error))?;
+        let public = *signer.public();
+        // Its threads end with the writer; without one, now.
+        let writer = Writer::start(storage, signer, settings, &next, anchors.clone(), lock);
+        let writer = writer.inspect_err(|_| anchors.end())?;
+        let ship = |ship| {
+            Shipper::start(ship, settings.dir.clone(), &settings.pod, &public, behind.place())
+                .map_err(|error| AuditError::open(&ship.to, error))
+        };
+        let shipper = settings.ship.as_ref().map(ship).transpose()?;
         let queue = Arc::new(Queue::default());
         let jobs = Jobs::new(Arc::clone(&queue));
         std::thread::Builder::new()
@@ -129,6 +142,8 @@ impl AuditLog {
                 room: Arc::new(Semaphore::new(capacity)),
                 capacity,
                 settings: settings.clone(),
+                behind,
+                shipper,
             }),
         })
     }
@@ -187,7 +202,7 @@ impl AuditLog {
         }
     }
 
-    /// Writes out everything submitted so far and ends the log; later records are refused.
+    /// Writes out everything submitted so far and ends the log; later records are refused. Its last segment is shipped, or left to the next start.
     ///
     /// # Errors
     /// [`AuditError::Storage`] if the segment could not be finished; [`AuditError::Closed`] if it was closed before;
@@ -198,10 +213,20 @@ impl AuditLog {
             return Err(AuditError::Closed);
         }
         let done = timeout_at(Instant::now() + CLOSE, done).await.map_err(|_elapsed| AuditError::Deadline)?;
-        done.map_err(|_gone| AuditError::Closed)?
+        let closed = done.map_err(|_gone| AuditError::Closed)?;
+        if let Some(shipper) = &self.inner.shipper
+            && timeout_at(Instant::now() + CLOSE, shipper.end()).await.is_err()
+        {
+            tracing::warn!("audit: the last segment is not shipped yet; the next start will do it");
+        }
+        closed
     }
 
     fn prepare(&self, record: &Record) -> Result<(Arc<Recipients>, Vec<u8>, u32), AuditError> {
+        // What was admitted is seen to its end.
+        if record.event == Event::Admission && self.inner.behind.is_any() {
+            return Err(AuditError::Behind);
+        }
         let recipients = self.inner.keys.recipients(&record.tenant)?;
         let text = record.encode(self.inner.settings.of(&record.tenant).content)?;
         let units = text.len().div_ceil(UNIT) + OVERHEAD;

@@ -387,17 +387,24 @@ mod tests {
         awaited(4);
         assert_eq!((jobs.company, jobs.about), (6, 8));
         assert_eq!(taken(&mut jobs), 6, "more than half: no need to wait");
-        // Three were about at most: two make a group.
-        (jobs.about, jobs.company) = (3, 3);
-        awaited(1);
-        let late = Arc::clone(&queue);
-        let writer = std::thread::spawn(move || (taken(&mut jobs), jobs));
-        while queue.lock().sleep != Sleep::Awaited(2) {
-            std::thread::yield_now();
+        // Three were about at most: two make a group. Once more if this thread came too late for the writer's patience.
+        let mut groups = Vec::new();
+        while groups.last() != Some(&2) && groups.len() < 100 {
+            (jobs.about, jobs.company) = (3, 3);
+            awaited(1);
+            let writer = std::thread::spawn(move || (taken(&mut jobs), jobs));
+            while queue.lock().sleep != Sleep::Awaited(2) && !writer.is_finished() {
+                std::thread::yield_now();
+            }
+            awaited(1);
+            let (group, back) = writer.join().unwrap();
+            jobs = back;
+            groups.push(group);
+            if group == 1 {
+                assert_eq!(taken(&mut jobs), 1);
+            }
         }
-        late.push(job(true, false)).unwrap();
-        let (group, mut jobs) = writer.join().unwrap();
-        assert_eq!(group, 2);
+        assert_eq!(groups.last(), Some(&2), "{groups:?}");
         // One who does not come back is waited for no longer than it may.
         jobs.about = 64;
         awaited(1);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::ship::Ship;
+
 /// Settings of the audit log. [`Settings::new`] gives every default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -26,6 +28,8 @@ pub struct Settings {
     pub segment_age: Duration,
     /// Files that checkpoints are appended to, on another disk than `dir`.
     pub anchors: Vec<PathBuf>,
+    /// Where closed segments are copied to.
+    pub ship: Option<Ship>,
     /// Shortest time between two checkpoints of a segment; none is made while there is nothing new.
     pub checkpoint_interval: Duration,
     /// LIMIT: bytes of records that may wait for the disk. Beyond, `try_submit` refuses and `append` waits for room.
@@ -81,6 +85,7 @@ impl Settings {
             segment_bytes: 64 << 20,
             segment_age: Duration::from_mins(15),
             anchors: Vec::new(),
+            ship: None,
             checkpoint_interval: Duration::from_mins(1),
             queue_bytes: 64 << 20,
             deadline: Duration::from_secs(2),

@@ -1,6 +1,7 @@
 //! What the program uses: plain settings, resolved and checked. Every default and limit is a constant with its reason.
 
-use std::collections::BTreeMap;
+mod audit;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,11 @@ use crate::secret::Sensitive;
 
 pub use crate::audit::Durability;
 pub use crate::identity::settings::{IdentitySettings, VirtualKey};
+pub use audit::{
+    AuditAnchor, AuditContent, AuditSettings, AuditTenant, DEFAULT_ANCHOR_DEADLINE, DEFAULT_ANCHOR_PATIENCE,
+    DEFAULT_CHECKPOINT_INTERVAL, DEFAULT_SEGMENT_AGE, DEFAULT_SEGMENT_BYTES, DEFAULT_SPOOL_BYTES, MAX_SEGMENT_BYTES,
+    SHIP_LOOK,
+};
 
 /// Where callers connect by default: loopback, because a sidecar serves its own pod.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -328,55 +334,3 @@ impl Default for ClassifierSettings {
         }
     }
 }
-
-/// What a record holds beside metadata and findings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuditContent {
-    /// Nothing.
-    Metadata,
-    /// Prompt and completion after redaction.
-    Filtered,
-    /// The same, with a pseudonym of its own for every value that was found, not only for those that were replaced.
-    Pseudonyms,
-}
-
-/// `[audit]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditSettings {
-    /// Folder of segments.
-    pub dir: PathBuf,
-    /// Folder of tenants' public keys, as `keys new` makes it.
-    pub keys: PathBuf,
-    /// For every tenant that `tenants` does not name.
-    pub defaults: AuditTenant,
-    /// `[[audit.tenant]]`, by name.
-    pub tenants: BTreeMap<Arc<str>, AuditTenant>,
-    /// A larger segment is followed by a new one.
-    pub segment_bytes: u64,
-    /// An older one too.
-    pub segment_age: Duration,
-    /// Files that checkpoints are appended to.
-    pub anchors: Vec<PathBuf>,
-    /// Shortest time between two checkpoints.
-    pub checkpoint_interval: Duration,
-}
-
-/// What is kept of a tenant's exchanges.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditTenant {
-    /// When a record counts as written.
-    pub durability: Durability,
-    /// What it holds.
-    pub content: AuditContent,
-    /// Public keys that open it beside the tenant's own.
-    pub auditors: Vec<PathBuf>,
-}
-
-/// 64 MiB a segment: a day of a busy pod in some dozens of files.
-pub const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
-/// LIMIT: readers hold one segment in memory, at most 256 MiB; a segment may pass its size by one batch with the largest records.
-pub const MAX_SEGMENT_BYTES: u64 = 128 << 20;
-/// 15 minutes a segment: so much is not shipped yet when a pod is lost with its disk.
-pub const DEFAULT_SEGMENT_AGE: Duration = Duration::from_mins(15);
-/// 60 s between checkpoints: so much can be cut off unseen by who holds the pod and its key.
-pub const DEFAULT_CHECKPOINT_INTERVAL: Duration = Duration::from_mins(1);

@@ -179,6 +179,13 @@ mod tests {
         assert_ne!(of(key(2), "jo@example.org"), first);
         assert_ne!(of(key(3), "jo@example.com"), first);
         assert_eq!(TenantKey::new([1; 32]).pseudonym("EMAIL", "jo@example.com"), None);
+        let text = format!(
+            "a [EMAIL] [[{}x {} ][AB:CD]",
+            of(key(2), "x@y.example").trim_start_matches('['),
+            of(key(2), "jo@example.com")
+        );
+        let found: Vec<String> = placeholder::pseudonyms(&text).map(|inner| format!("[{inner}]")).collect();
+        assert_eq!(found, [of(key(2), "x@y.example"), of(key(2), "jo@example.com")], "{text}");
     }
 
     #[test]

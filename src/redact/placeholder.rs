@@ -56,6 +56,16 @@ pub(super) fn write_pseudonym(word: &str, digest: &Digest) -> String {
     format!("[{}:{}]", checked_word(word), symbols.map(|&byte| char::from(byte)).collect::<String>())
 }
 
+/// The pseudonyms in a recorded text, as [`write_pseudonym`] writes them.
+pub fn pseudonyms(text: &str) -> impl Iterator<Item = &str> {
+    text.split('[').skip(1).filter_map(|rest| {
+        let (inner, _) = rest.split_once(']')?;
+        let (word, code) = inner.split_once(':')?;
+        let is_code = code.len() == PSEUDONYM_LEN && code.bytes().all(|byte| ALPHABET.contains(&byte));
+        (is_code && checked_word(word) == word).then_some(inner)
+    })
+}
+
 /// The code of a digest.
 pub(super) fn code(word: &str, digest: &Digest) -> Code {
     let mut code = [0; CODE_LEN];

@@ -294,8 +294,15 @@ fn a_configured_guardrail_overrides_the_profile_for_its_tenant_alone() {
 #[test]
 fn what_is_printed_loads_again_decides_the_same_and_shows_no_secret() {
     let folder = folder();
-    let text = include_str!("../../sidewall.example.toml");
+    let text = concat!(
+        include_str!("../../sidewall.example.toml"),
+        "\n[audit.ship]\nto = \"archive\"\nspool = \"1GiB\"\nfail = \"open\"\n",
+        "[[audit.anchor]]\nurl = \"https://witness.example/notes\"\nfail = \"closed\"\ndeadline = \"1s\"\npatience = \"90s\"\n"
+    );
     let config = Config::resolve(text, folder.path(), &environment).unwrap();
+    let audit = config.audit.as_ref().unwrap();
+    assert_eq!(audit.ship.as_ref().map(|ship| (ship.spool_bytes, ship.refuse)), Some((1 << 30, false)));
+    assert_eq!(audit.endpoints.iter().map(|anchor| anchor.refuse).collect::<Vec<_>>(), [true]);
     let rows = config.guardrails.rows();
     let printed = Printed::new(&config, &rows).to_toml().unwrap();
     let json = serde_json::to_string(&Printed::new(&config, &rows)).unwrap();

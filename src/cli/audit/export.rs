@@ -1,25 +1,32 @@
 //! `sidewall audit export`.
 
+mod parquet;
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use crate::audit::read::read;
+use crate::audit::read::{Summary, read};
 use crate::cli::audit::joined::{Joined, Joiner, text};
 use crate::cli::audit::select::{Filter, Keys, told};
 use crate::cli::output::Output;
 use crate::cli::{Exit, Failure};
+use crate::keys::Keyring;
+use crate::redact::placeholder;
 
-/// Write exchanges as flat JSON Lines for analytics: one row an exchange, no text.
+/// Write exchanges as flat rows for analytics, JSON Lines or Parquet: one row an exchange, no text.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Columns: exchange time tenant principal roles scopes dialect endpoint upstream model stream status outcome verdict refusal rule \
-                        path findings kinds rules tools tokens_in tokens_out restored total_us inspect_us upstream_us ruleset. DuckDB, pandas \
-                        and others read them as they are.\n\n\
-                        Exit codes: 0 all records of these keys were read · 1 some could not be read · 2 the key or the folder cannot be read\n\n\
-                        Example:\n  sidewall audit export audit --key keys --since 7d > week.jsonl"
+                        path findings kinds rules tools pseudonyms tokens_in tokens_out restored total_us inspect_us upstream_us ruleset. DuckDB, pandas \
+                        and others read them as they are. pseudonyms: what stands for the values that were found, the same for the same value all over a \
+                        tenant's records, where they are recorded with content = \"pseudonyms\".\n\n\
+                        Exit codes: 0 all records of these keys were read · 1 some could not be read · 2 the key or the folder cannot be read, or the file \
+                        not be written\n\n\
+                        Examples:\n  sidewall audit export audit --key keys --since 7d > week.jsonl\n  \
+                        sidewall audit export audit --key keys --format parquet --out week.parquet"
 )]
 pub(super) struct Export {
     /// Folder of the log.
@@ -28,25 +35,61 @@ pub(super) struct Export {
     keys: Keys,
     #[command(flatten)]
     filter: Filter,
+    /// How to write: JSON Lines to standard output, or a Parquet file (a program built with the feature parquet).
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    format: Format,
+    /// The Parquet file; it must not exist.
+    #[arg(long, required_if_eq("format", "parquet"))]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Jsonl,
+    Parquet,
 }
 
 impl Export {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
+        let keys = self.keys.open()?;
+        match (&self.out, self.format) {
+            (Some(path), Format::Parquet) => {
+                let mut file = parquet::File::create(path)?;
+                // What comes after an error is not written either: the first one is told.
+                let mut written = Ok(());
+                let summary = self.rows(&keys, |row| {
+                    written = std::mem::replace(&mut written, Ok(())).and_then(|()| file.write(row));
+                    if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })?;
+                let count = written.and_then(|()| file.close())?;
+                out.line(format_args!("{count} exchange(s) in {}", path.display()));
+                Ok(told(&summary, out))
+            }
+            (Some(_), Format::Jsonl) => {
+                Err(Failure::new("--out is for Parquet; JSON Lines go to standard output (> FILE)"))
+            }
+            (None, _) => {
+                let summary = self.rows(&keys, |row| {
+                    out.line(row);
+                    ControlFlow::Continue(())
+                })?;
+                Ok(told(&summary, out))
+            }
+        }
+    }
+
+    /// Shows a row for each exchange that is wanted.
+    fn rows(&self, keys: &Keyring, mut show: impl FnMut(Value) -> ControlFlow<()>) -> Result<Summary, Failure> {
         let mut joiner = Joiner::new();
-        let show = |out: &mut Output, joined: &Joined| {
-            if self.filter.takes(joined) {
-                out.line(row(joined));
-            }
+        let mut one = |joined: &Joined| {
+            if self.filter.takes(joined) { show(row(joined)) } else { ControlFlow::Continue(()) }
         };
-        let summary = read(&self.dir, &self.keys.open()?, |_, json| {
-            if let Some(joined) = joiner.add(json) {
-                show(out, &joined);
-            }
-            ControlFlow::Continue(())
-        });
+        let summary =
+            read(&self.dir, keys, |_, json| joiner.add(json).map_or(ControlFlow::Continue(()), |joined| one(&joined)));
         let summary = summary.map_err(|error| Failure::from_error(&error))?;
-        joiner.rest().iter().for_each(|joined| show(out, joined));
-        Ok(told(&summary, out))
+        // Stopped: the reason is told by whoever did so.
+        let _ = joiner.rest().iter().try_for_each(one);
+        Ok(summary)
     }
 }
 
@@ -87,6 +130,9 @@ fn row(joined: &Joined) -> Value {
     put("kinds", json!(distinct(kinds)));
     put("rules", json!(distinct(each("findings", "rule"))));
     put("tools", json!(each("tool_calls", "name")));
+    let texts = joined.reports().filter_map(|report| report.get("texts")?.as_array()).flatten();
+    let named = texts.flat_map(|entry| placeholder::pseudonyms(text(entry, "text"))).map(str::to_owned);
+    put("pseudonyms", json!(distinct(named.collect())));
     put("tokens_in", json!(usage("input")));
     put("tokens_out", json!(usage("output")));
     put("restored", json!(sum("restored")));

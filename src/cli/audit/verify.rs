@@ -32,6 +32,9 @@ pub(super) struct Verify {
     /// A folder with tombstones of `keys shred`, beside the log's own; may be repeated.
     #[arg(long)]
     keys: Vec<PathBuf>,
+    /// Begin with this segment: those before it were shipped and removed here ([audit.ship]), and are verified where they are.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    from: u64,
     /// Print `{"exit","segments","problems","live"}`.
     #[arg(long)]
     json: bool,
@@ -59,7 +62,7 @@ impl Verify {
             let text = std::fs::read_to_string(path);
             anchors.push(text.map_err(|error| Failure::new(format!("--anchor {}: {error}", path.display())))?);
         }
-        let evidence = Evidence { signers, anchors, keys: self.keys };
+        let evidence = Evidence { signers, anchors, keys: self.keys, from: self.from };
         let result = verify(&self.dir, &evidence).map_err(|error| Failure::from_error(&error))?;
         let exit = result.exit();
         if self.json {

@@ -1,9 +1,11 @@
 //! What is in force of the audit log.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::{duration, shown};
-use crate::config::{AuditContent, AuditTenant, Config, Durability};
+use super::{duration, shown, source};
+use crate::config::{AuditAnchor, AuditContent, AuditTenant, Config, Durability};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Audit {
@@ -23,7 +25,30 @@ pub(super) struct Audit {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     anchors: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    anchor: Vec<Endpoint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ship: Option<Shipped>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     tenant: Vec<TenantKept>,
+}
+
+#[derive(Debug, Serialize)]
+struct Endpoint {
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<BTreeMap<&'static str, String>>,
+    deadline: String,
+    patience: String,
+    fail: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Shipped {
+    to: String,
+    spool: u64,
+    fail: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,10 +77,31 @@ pub(super) fn audit(config: &Config) -> Audit {
         segment_age: audit.map(|audit| duration(audit.segment_age)),
         checkpoint_interval: audit.map(|audit| duration(audit.checkpoint_interval)),
         anchors: audit.map_or_else(Vec::new, |audit| audit.anchors.iter().map(|path| shown(path)).collect()),
+        anchor: audit.map_or_else(Vec::new, |audit| audit.endpoints.iter().map(endpoint).collect()),
+        ship: audit.and_then(|audit| audit.ship.as_ref()).map(|ship| Shipped {
+            to: ship.to.clone(),
+            spool: ship.spool_bytes,
+            fail: fail(ship.refuse),
+        }),
         tenant: audit.map_or_else(Vec::new, |audit| {
             audit.tenants.iter().map(|(name, of)| TenantKept { name: name.to_string(), kept: kept(of) }).collect()
         }),
     }
+}
+
+fn endpoint(anchor: &AuditAnchor) -> Endpoint {
+    Endpoint {
+        url: anchor.url.to_string(),
+        ca: anchor.ca.as_deref().map(shown),
+        credential: anchor.credential.as_ref().map(|credential| source(&credential.source)),
+        deadline: duration(anchor.deadline),
+        patience: duration(anchor.patience),
+        fail: fail(anchor.refuse),
+    }
+}
+
+const fn fail(refuse: bool) -> &'static str {
+    if refuse { "closed" } else { "open" }
 }
 
 fn kept(tenant: &AuditTenant) -> Kept {

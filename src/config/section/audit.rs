@@ -5,10 +5,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::audit::Ship;
+use crate::audit::ship::target;
 use crate::config::reader::{At, Node, Reading, Table};
+use crate::config::section::server::{duration, set};
+use crate::config::section::upstream;
 use crate::config::settings::{
-    AuditContent, AuditSettings, AuditTenant, DEFAULT_CHECKPOINT_INTERVAL, DEFAULT_SEGMENT_AGE, DEFAULT_SEGMENT_BYTES,
-    Durability, MAX_SEGMENT_BYTES,
+    AuditAnchor, AuditContent, AuditSettings, AuditTenant, DEFAULT_ANCHOR_DEADLINE, DEFAULT_ANCHOR_PATIENCE,
+    DEFAULT_CHECKPOINT_INTERVAL, DEFAULT_SEGMENT_AGE, DEFAULT_SEGMENT_BYTES, DEFAULT_SPOOL_BYTES, Durability,
+    MAX_SEGMENT_BYTES, SHIP_LOOK,
 };
 use crate::keys::file::read_public;
 
@@ -21,6 +26,12 @@ const DURABILITY: [(&str, Durability); 3] =
     [("strict", Durability::Strict), ("batched", Durability::Batched), ("best_effort", Durability::BestEffort)];
 /// LIMIT: 1 MiB at least: what a segment takes on disk when it is made.
 const MIN_SEGMENT_BYTES: u64 = 1 << 20;
+/// LIMIT: 1 PiB: above what a pod's disk has.
+const MAX_SPOOL_BYTES: u64 = 1 << 50;
+/// Whether new exchanges are refused while copies elsewhere are behind.
+const FAIL: [(&str, bool); 2] = [("closed", true), ("open", false)];
+const SHIP_MEND: &str =
+    "name a folder elsewhere, or a bucket: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX";
 const MEND: &str =
     "add [audit] with dir and keys (`sidewall keys new --tenant T --out KEYS`), or enabled = false to keep no records";
 
@@ -51,6 +62,9 @@ pub(in crate::config) fn read(root: &mut Table<'_>, reading: &mut Reading<'_>) -
     let segment_age = table.take("segment_age").and_then(|node| node.duration(reading));
     let checkpoint_interval = table.take("checkpoint_interval").and_then(|node| node.duration(reading));
     let anchors = files(&mut table, "anchors", "list files on another disk", reading);
+    let endpoints = table.sections("anchor", reading);
+    let endpoints = endpoints.into_iter().filter_map(|table| endpoint(table, reading)).collect();
+    let ship = table.section("ship", reading).and_then(|table| ship(table, reading));
     if !enabled {
         for key in ["dir", "keys"] {
             table.take(key);
@@ -72,8 +86,45 @@ pub(in crate::config) fn read(root: &mut Table<'_>, reading: &mut Reading<'_>) -
         segment_bytes: segment_bytes.map_or(DEFAULT_SEGMENT_BYTES, |bytes| bytes as u64),
         segment_age: segment_age.unwrap_or(DEFAULT_SEGMENT_AGE),
         anchors: anchors.into_iter().map(|(_, path)| path).collect(),
+        endpoints,
+        ship,
         checkpoint_interval: checkpoint_interval.unwrap_or(DEFAULT_CHECKPOINT_INTERVAL),
     })
+}
+
+/// `[[audit.anchor]]`.
+fn endpoint(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<AuditAnchor> {
+    let url = table.need("url", reading, "name the endpoint that keeps checkpoints, as https://HOST/PATH");
+    let url = url.and_then(|node| upstream::url(&node, false, false, reading));
+    let ca = table.take("ca").and_then(|node| upstream::ca(&node, reading));
+    let credential = table.take("credential").and_then(|node| upstream::credential(&node, reading));
+    let refuse = table.take("fail").and_then(|node| node.word(reading, &FAIL)).unwrap_or(false);
+    let (mut deadline, mut patience) = (DEFAULT_ANCHOR_DEADLINE, DEFAULT_ANCHOR_PATIENCE);
+    set(&mut deadline, duration(&mut table, "deadline", reading));
+    set(&mut patience, duration(&mut table, "patience", reading));
+    table.finish(reading);
+    Some(AuditAnchor { url: url?, ca, credential, deadline, refuse, patience })
+}
+
+/// `[audit.ship]`.
+fn ship(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ship> {
+    let to = table.need("to", reading, SHIP_MEND);
+    let to = to.and_then(|node| {
+        let text = node.string(reading)?;
+        let to = if text.contains("://") { text.to_owned() } else { reading.resolve(text).display().to_string() };
+        match target::open(&to) {
+            Ok(_usable) => Some(to),
+            Err(error) => {
+                reading.error(&node.at, format!("is no place to ship to ({error})"), SHIP_MEND);
+                None
+            }
+        }
+    });
+    let spool = table.take("spool").and_then(|node| node.bytes(reading, MIN_SEGMENT_BYTES..=MAX_SPOOL_BYTES));
+    let refuse = table.take("fail").and_then(|node| node.word(reading, &FAIL)).unwrap_or(true);
+    table.finish(reading);
+    let spool_bytes = spool.map_or(DEFAULT_SPOOL_BYTES, |bytes| bytes as u64);
+    Some(Ship { to: to?, spool_bytes, refuse, look: SHIP_LOOK })
 }
 
 /// The keys that stand in `[audit]` for all tenants and in `[[audit.tenant]]` for one.

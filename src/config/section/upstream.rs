@@ -159,7 +159,7 @@ fn parse_url(text: &str) -> Result<BaseUrl, &'static str> {
     Ok(BaseUrl { scheme, host, port, path })
 }
 
-fn credential(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Credential> {
+pub(super) fn credential(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Credential> {
     let (source, bytes) = storage::secret(node, reading)?;
     let text = std::str::from_utf8(bytes.expose()).unwrap_or("").trim();
     let fine = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
