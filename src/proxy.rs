@@ -269,7 +269,8 @@ impl Proxy {
         exchange.waited(since.elapsed());
         let response = response?;
         let (head, incoming) = response.into_parts();
-        let framing = headers::framing(head.status, &head.headers, !bodiless && !incoming.is_end_stream())?;
+        let has_answer = !bodiless && !incoming.is_end_stream();
+        let framing = headers::framing(head.status, &head.headers, has_answer, endpoint.media)?;
         // An array that is written while it is read; its errors are plain documents.
         let framing = framing.map(|framing| match framing {
             Framing::Whole if endpoint.elements && head.status.is_success() => Framing::Elements,
@@ -281,7 +282,7 @@ impl Proxy {
         };
         let costly = toolbox.is_costly(cpu::INLINE_BYTES);
         let inspector = ResponseInspector::new(guards, endpoint, framing, vault, toolbox);
-        if framing != Framing::Whole {
+        if !matches!(framing, Framing::Whole | Framing::Media) {
             exchange.admitted().await?;
             let idle = upstream.idle_timeout();
             let inspector = Box::new(inspector);

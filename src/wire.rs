@@ -7,6 +7,7 @@ pub mod bytescan;
 pub mod escape;
 pub mod frame;
 pub mod json;
+pub mod media;
 pub mod pieces;
 pub mod splice;
 pub mod sse;

@@ -70,6 +70,16 @@ pub fn fields() -> Vec<Field> {
         ] {
             list(endpoint, table, phase, stream, &mut all);
         }
+        all.extend(endpoint.media.iter().map(|kind| Field {
+            endpoint,
+            phase: Phase::Response,
+            stream: false,
+            path: String::new(),
+            when: (*kind).to_owned(),
+            treatment: Treatment::Opaque,
+            detail: "media",
+            copy: false,
+        }));
     }
     all
 }

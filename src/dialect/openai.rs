@@ -65,7 +65,7 @@ static RESPONSES: Dialect = Dialect {
 };
 
 /// Its endpoints.
-pub static ENDPOINTS: [Endpoint; 17] = [
+pub static ENDPOINTS: [Endpoint; 18] = [
     Endpoint::new(&DIALECT, "chat.completions", "POST", "/v1/chat/completions", chat::CHAT),
     Endpoint::new(&RESPONSES, "responses", "POST", "/v1/responses", responses::RESPONSES),
     Endpoint::new(&RESPONSES, "responses.input_tokens", "POST", "/v1/responses/input_tokens", responses::RESPONSES),
@@ -78,12 +78,16 @@ pub static ENDPOINTS: [Endpoint; 17] = [
     Endpoint::new(&DIALECT, "completions", "POST", "/v1/completions", texts::COMPLETE),
     Endpoint::new(&DIALECT, "moderations", "POST", "/v1/moderations", texts::MODERATE),
     Endpoint::new(&DIALECT, "images.generations", "POST", "/v1/images/generations", texts::DRAW),
+    Endpoint::new(&DIALECT, "audio.speech", "POST", "/v1/audio/speech", texts::SPEAK).answering(SOUND),
     batch("batches.create", "POST", "/v1/batches"),
     batch("batches.list", "GET", "/v1/batches"),
     batch("batches.get", "GET", "/v1/batches/*"),
     Endpoint::new(&DIALECT, "models.list", "GET", "/v1/models", chat::MODELS),
     Endpoint::new(&DIALECT, "models.get", "GET", "/v1/models/*", chat::MODELS),
 ];
+
+/// Speech says its format; some formats have no better name than bytes.
+const SOUND: &[&str] = &["audio/*", "application/octet-stream"];
 
 const fn stored(name: &'static str, method: &'static str, path: &'static str) -> Endpoint {
     Endpoint::new(&RESPONSES, name, method, path, responses::RESPONSES).using(State::StoredResponse)
@@ -104,7 +108,7 @@ static AZURE_RESPONSES: Dialect = Dialect {
 
 /// Azure's paths: by deployment, and without (`v1`). The deployment in the path is the model.
 /// Source: <https://learn.microsoft.com/azure/ai-services/openai/reference>.
-pub static AZURE: [Endpoint; 11] = [
+pub static AZURE: [Endpoint; 13] = [
     azure("azure.chat.completions", "/openai/deployments/*/chat/completions", chat::CHAT),
     azure("azure.completions", "/openai/deployments/*/completions", texts::COMPLETE),
     azure("azure.embeddings", "/openai/deployments/*/embeddings", texts::EMBED),
@@ -114,6 +118,8 @@ pub static AZURE: [Endpoint; 11] = [
     azure("azure.embeddings", "/openai/v1/embeddings", texts::EMBED),
     azure("azure.moderations", "/openai/v1/moderations", texts::MODERATE),
     azure("azure.images.generations", "/openai/v1/images/generations", texts::DRAW),
+    azure("azure.audio.speech", "/openai/deployments/*/audio/speech", texts::SPEAK).answering(SOUND),
+    azure("azure.audio.speech", "/openai/v1/audio/speech", texts::SPEAK).answering(SOUND),
     Endpoint::new(&AZURE_RESPONSES, "azure.responses", "POST", "/openai/v1/responses", responses::RESPONSES),
     Endpoint::new(&AZURE_RESPONSES, "azure.responses", "POST", "/openai/responses", responses::RESPONSES),
 ];

@@ -52,6 +52,8 @@ pub struct Endpoint {
     pub names_model: bool,
     /// True if `*` in the path names the exchange that this one goes on from.
     pub goes_on: bool,
+    /// Content types of media that it may answer with, which nobody can read here; a final `*` stands for any rest.
+    pub media: &'static [&'static str],
     /// True if a whole answer is an array that is written while it is read.
     pub elements: bool,
     /// What every call of it uses of the provider's state.
@@ -99,6 +101,7 @@ impl Endpoint {
             elements: false,
             names_model: false,
             goes_on: false,
+            media: &[],
             literal: literal(path),
             layout,
             compiled: OnceLock::new(),
@@ -123,6 +126,13 @@ impl Endpoint {
     #[must_use]
     pub const fn going_on(mut self) -> Self {
         self.goes_on = true;
+        self
+    }
+
+    /// The same endpoint, which may answer with media.
+    #[must_use]
+    pub const fn answering(mut self, media: &'static [&'static str]) -> Self {
+        self.media = media;
         self
     }
 
@@ -166,6 +176,7 @@ impl Endpoint {
             elements: false,
             names_model: false,
             goes_on: false,
+            media: &[],
             literal: literal(path),
             layout,
             compiled: OnceLock::new(),
@@ -261,6 +272,7 @@ const fn rowless(dialect: &'static Dialect, name: &'static str) -> Endpoint {
         elements: false,
         names_model: false,
         goes_on: false,
+        media: &[],
         literal: 0,
         layout,
         compiled: OnceLock::new(),

@@ -14,6 +14,7 @@ use crate::redact::Vault;
 use crate::text::Phase;
 use crate::tools::Toolbox;
 use crate::wire::frame::{Frame, Framer, WholeFramer};
+use crate::wire::media::MediaFramer;
 use crate::wire::pieces::PieceFramer;
 use crate::wire::sse::SseFramer;
 use crate::wire::tree;
@@ -35,6 +36,8 @@ pub enum Framing {
     Lines,
     /// One JSON array, element by element.
     Elements,
+    /// Media of a kind that the endpoint's table declares: not read.
+    Media,
 }
 
 /// Inspects a response, chunk by chunk as it arrives. CPU-bound; no I/O.
@@ -43,6 +46,7 @@ pub struct ResponseInspector {
     endpoint: &'static Endpoint,
     table: Table,
     terminators: &'static [&'static str],
+    media: bool,
     context: Context,
     assembly: Assembly,
     /// Frames that have not left yet, in step with the assembly's.
@@ -60,6 +64,7 @@ impl ResponseInspector {
             Framing::Sse => (Box::new(SseFramer::new(MAX_EVENT_BYTES)), endpoint.stream()),
             Framing::Lines => (Box::new(PieceFramer::lines(MAX_EVENT_BYTES)), endpoint.stream()),
             Framing::Elements => (Box::new(PieceFramer::elements(MAX_EVENT_BYTES)), endpoint.stream()),
+            Framing::Media => (Box::new(MediaFramer::default()), endpoint.response()),
         };
         let mut context = Context::new(guards, Phase::Response, endpoint, vault, toolbox);
         context.told = table.trie.has_copies().then(Told::default);
@@ -69,6 +74,7 @@ impl ResponseInspector {
             endpoint,
             table,
             terminators,
+            media: framing == Framing::Media,
             context,
             assembly: Assembly::default(),
             frames: VecDeque::new(),
@@ -115,6 +121,9 @@ impl ResponseInspector {
 
     fn take(&mut self, frame: Frame) -> Result<(), Refusal> {
         let document = frame.document();
+        if self.media {
+            self.context.report.coverage.opaque += frame.raw.len() as u64;
+        }
         match document {
             None | Some(b"") => self.assembly.pass(),
             Some(document) if self.terminators.iter().any(|t| t.as_bytes() == document.trim_ascii()) => {

@@ -100,11 +100,16 @@ fn accept(from: &HeaderMap) -> HeaderValue {
     }
 }
 
-/// How an upstream's response is read, or that it has no body.
+/// How an upstream's response is read, or that it has no body. `media`: the types that the endpoint may answer with beside text.
 ///
 /// # Errors
 /// `UpstreamGarbage` (or `UpstreamFailed`, which may be retried, for a gateway's error page) for what cannot be inspected.
-pub fn framing(status: StatusCode, headers: &HeaderMap, has_body: bool) -> Result<Option<Framing>, Refusal> {
+pub fn framing(
+    status: StatusCode,
+    headers: &HeaderMap,
+    has_body: bool,
+    media: &[&str],
+) -> Result<Option<Framing>, Refusal> {
     let code = if status.is_server_error() { RefusalCode::UpstreamFailed } else { RefusalCode::UpstreamGarbage };
     if status.is_redirection() || status.is_informational() {
         return Err(Refusal::new(code, format!("status {}: redirects are not followed", status.as_u16())));
@@ -126,6 +131,8 @@ pub fn framing(status: StatusCode, headers: &HeaderMap, has_body: bool) -> Resul
         Ok(Some(Framing::Sse))
     } else if LINES.iter().any(|name| essence.eq_ignore_ascii_case(name)) {
         Ok(Some(Framing::Lines))
+    } else if status.is_success() && listed(media, &essence.to_ascii_lowercase()) {
+        Ok(Some(Framing::Media))
     } else {
         Err(Refusal::new(code, format!("status {}, neither JSON nor an event stream", status.as_u16())))
     }
@@ -143,6 +150,11 @@ pub fn downstream(from: &HeaderMap, table: &HeaderTable, framing: Option<Framing
     match framing {
         Some(Framing::Lines) => {
             to.insert(CONTENT_TYPE, NDJSON);
+        }
+        Some(Framing::Media) => {
+            if let Some(kind) = from.get(CONTENT_TYPE).filter(|kind| is_plain(kind)) {
+                to.insert(CONTENT_TYPE, kind.clone());
+            }
         }
         Some(Framing::Whole | Framing::Elements) => {
             to.insert(CONTENT_TYPE, JSON);
@@ -243,6 +255,9 @@ mod tests {
             (200, vec![("content-type", "text/event-stream")], true, Ok(Some(Framing::Sse))),
             (200, vec![("content-type", "application/x-ndjson")], true, Ok(Some(Framing::Lines))),
             (200, vec![("content-type", "text/event-stream;charset=utf-8")], true, Ok(Some(Framing::Sse))),
+            (200, vec![("content-type", "audio/mpeg")], true, Ok(Some(Framing::Media))),
+            (500, vec![("content-type", "audio/mpeg")], true, Err(UpstreamFailed)),
+            (200, vec![("content-type", "video/mp4")], true, Err(UpstreamGarbage)),
             (204, vec![], false, Ok(None)),
             (200, vec![], true, Err(UpstreamGarbage)),
             (200, vec![("content-type", "text/html")], true, Err(UpstreamGarbage)),
@@ -257,7 +272,8 @@ mod tests {
             ),
         ] {
             let headers = map(&headers);
-            let got = framing(StatusCode::from_u16(status).unwrap(), &headers, body).map_err(|refusal| refusal.code);
+            let got = framing(StatusCode::from_u16(status).unwrap(), &headers, body, &["audio/*"])
+                .map_err(|refusal| refusal.code);
             assert_eq!(got, expected, "{status} {headers:?}");
         }
     }

@@ -201,7 +201,8 @@ impl GuardedStream {
 
     fn separator(&self) -> Separator {
         match self.framing {
-            Framing::Sse | Framing::Whole => Separator::Event,
+            // Neither a whole body nor media comes here: both are read before they leave.
+            Framing::Sse | Framing::Whole | Framing::Media => Separator::Event,
             Framing::Lines => Separator::Line,
             Framing::Elements if self.begun => Separator::Element,
             Framing::Elements => Separator::FirstElement,

@@ -9,6 +9,7 @@ import re
 import anthropic.types as claude
 import anthropic.types.messages as claude_batches
 import openai.types as oa
+import openai.types.audio
 import openai.types.chat as oa_chat
 import openai.types.responses as oa_responses
 import pytest
@@ -33,6 +34,7 @@ ENDPOINTS = [
     ("embeddings", "/v1/embeddings", oa.EmbeddingCreateParams, oa.CreateEmbeddingResponse, None),
     ("moderations", "/v1/moderations", oa.ModerationCreateParams, oa.ModerationCreateResponse, None),
     ("images.generations", "/v1/images/generations", oa.image_generate_params.ImageGenerateParamsNonStreaming, oa.ImagesResponse, oa.ImageGenStreamEvent),
+    ("audio.speech", "/v1/audio/speech", oa.audio.speech_create_params.SpeechCreateParams, None, None),
     ("batches.create", "/v1/batches", oa.BatchCreateParams, oa.Batch, None),
     ("messages", "/v1/messages", claude.message_create_params.MessageCreateParamsNonStreaming, claude.Message, claude.RawMessageStreamEvent),
     ("messages.count_tokens", "/v1/messages/count_tokens", claude.MessageCountTokensParams, claude.MessageTokensCount, None),

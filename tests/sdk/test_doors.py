@@ -7,7 +7,7 @@ import pytest
 
 from conftest import OPENAI_KEY
 from test_anthropic import MODEL as CLAUDE
-from test_openai import MODEL, user
+from test_openai import INJECTION, MODEL, user
 from values import EMAIL, PROMPT, assert_only_placeholders
 
 STATE = [
@@ -51,6 +51,30 @@ def test_moderations_and_images(client, provider):
     image = client.images.generate(model="gpt-image-1", prompt=f"a portrait of {EMAIL}")
     assert image.data[0].revised_prompt == f"a portrait of {EMAIL}"
     assert_only_placeholders(provider.last()["raw"], at_least=1)
+
+
+def test_speech(sidecar, client, provider):
+    sound = "ID3\u0004 sound that is no text"
+    provider.script(scenario="raw", tool="audio/mpeg", arguments=sound)
+    asked = dict(model="gpt-4o-mini-tts", voice="alloy", input=PROMPT, instructions=f"Speak as {EMAIL}.")
+    answer = client.audio.speech.create(**asked)
+    assert answer.content == sound.encode()
+    assert answer.response.headers["content-type"] == "audio/mpeg"
+    assert_only_placeholders(provider.last()["raw"], at_least=4)
+    with client.audio.speech.with_streaming_response.create(**asked) as streamed:
+        assert b"".join(streamed.iter_bytes()) == sound.encode()
+    coverage = sidecar.records()[-1]["completion"]["response"]["coverage"]
+    assert coverage["opaque"] == len(sound.encode())
+    provider.forget()
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.audio.speech.create(model="gpt-4o-mini-tts", voice="alloy", input=INJECTION)
+    assert raised.value.code == "sidewall_injection"
+    assert provider.received() == []
+    # No other endpoint answers with sound.
+    provider.script(scenario="raw", tool="audio/mpeg", arguments=sound)
+    with pytest.raises(openai.APIStatusError) as raised:
+        client.with_options(max_retries=0).embeddings.create(model="m", input="hi")
+    assert raised.value.status_code == 502
 
 
 def test_azures_paths(azure, provider):

@@ -320,7 +320,7 @@ impl Speaker {
     pub(crate) fn said_in_stream(&self, bytes: &[u8]) -> String {
         let text = std::str::from_utf8(bytes).expect("UTF-8");
         let events: Vec<Value> = match self.framing {
-            Framing::Elements | Framing::Whole => serde_json::from_str(text).expect("an array"),
+            Framing::Elements | Framing::Whole | Framing::Media => serde_json::from_str(text).expect("an array"),
             Framing::Lines => text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect(),
             Framing::Sse => text
                 .lines()

@@ -86,7 +86,7 @@ fn asked(speech: &Speech) -> &'static str {
 fn answer(speech: &Speech, framing: Framing, calls: &[Call<'_>]) -> String {
     match framing {
         Framing::Whole => (speech.body)("Well.", calls),
-        Framing::Sse | Framing::Lines | Framing::Elements => (speech.stream)("Well.", calls),
+        Framing::Sse | Framing::Lines | Framing::Elements | Framing::Media => (speech.stream)("Well.", calls),
     }
 }
 

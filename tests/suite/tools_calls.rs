@@ -176,7 +176,7 @@ fn malformed() -> Vec<(Call<'static>, RefusalCode, &'static str)> {
 fn frames_of(framing: Framing, speech: &Speech, text: &str, calls: &[Call<'_>]) -> String {
     match framing {
         Framing::Whole => (speech.body)(text, calls),
-        Framing::Sse | Framing::Lines | Framing::Elements => (speech.stream)(text, calls),
+        Framing::Sse | Framing::Lines | Framing::Elements | Framing::Media => (speech.stream)(text, calls),
     }
 }
 

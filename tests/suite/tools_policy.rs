@@ -88,7 +88,7 @@ fn run(
 fn answer(speech: &Speech, framing: Framing, text: &str, calls: &[Call<'_>]) -> String {
     match framing {
         Framing::Whole => (speech.body)(text, calls),
-        Framing::Sse | Framing::Lines | Framing::Elements => (speech.stream)(text, calls),
+        Framing::Sse | Framing::Lines | Framing::Elements | Framing::Media => (speech.stream)(text, calls),
     }
 }
 
@@ -326,7 +326,7 @@ fn read(speech: &Speech, framing: Framing, bytes: &[u8]) -> (String, Vec<(String
     let chat = (speech.endpoint)().dialect.name == "openai";
     let documents: Vec<Value> = match framing {
         Framing::Whole => vec![parse(text)],
-        Framing::Sse | Framing::Lines | Framing::Elements => text
+        Framing::Sse | Framing::Lines | Framing::Elements | Framing::Media => text
             .lines()
             .filter_map(|line| line.strip_prefix("data: "))
             .filter(|data| *data != "[DONE]")

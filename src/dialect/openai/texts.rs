@@ -1,4 +1,4 @@
-//! OpenAI's smaller APIs: embeddings, completions (legacy), moderations, images from text, batches.
+//! OpenAI's smaller APIs: embeddings, completions (legacy), moderations, images from text, speech, batches.
 //! Source: the published API reference, <https://platform.openai.com/docs/api-reference/embeddings>, `/completions`, `/moderations`, `/images`,
 //! `/batch`.
 
@@ -122,6 +122,22 @@ static PICTURES: [Row; 12] = [
 
 /// `POST /v1/images/generations`.
 pub(super) const DRAW: Layout = Layout { roles: &[], request: &PICTURE, response: &PICTURES, stream: &PICTURES };
+
+static SPEECH: [Row; 8] = [
+    row("model", Class::Model),
+    row("input", USER),
+    row("instructions", text(Part::System, "instructions")),
+    row("voice", Class::Token),
+    row("voice.id", Class::Token),
+    row("response_format", Class::Token),
+    row("stream_format", Class::Token),
+    row("speed", Class::Token),
+];
+
+static SPOKEN: [Row; 3] = [row("", Class::Table(&COMMON)), row("type", Class::Type), row("audio", Class::Blob)];
+
+/// `POST /v1/audio/speech`, whose answer is sound.
+pub(super) const SPEAK: Layout = Layout { roles: &[], request: &SPEECH, response: &SPOKEN, stream: &SPOKEN };
 
 static BATCH: [Row; 5] = [
     row("input_file_id", Class::State(State::File)),
