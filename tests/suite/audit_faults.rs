@@ -1,8 +1,9 @@
 //! A disk that fails, hangs or is slow: a defined answer, in time, and nothing acknowledged is lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sidewall::audit::{AuditError, Durability, Outcome, Record, TenantSettings};
+use sidewall::audit::{Anchor, AuditError, AuditLog, Durability, Outcome, Record, TenantSettings};
 
 use crate::audit_support::{Bench, Memory, record, segments};
 
@@ -55,6 +56,30 @@ async fn a_second_failure_fails_closed_and_service_recovers_with_the_disk() {
     assert_eq!(bench.exchanges(&memory.image()), ["before", "after"]);
     let result = bench.verify(&memory.image());
     assert_eq!(result.exit(), 7, "{:?}", result.problems);
+}
+
+/// An anchor whose end shows: its sender is gone.
+struct Ending(std::sync::mpsc::SyncSender<()>);
+
+impl Anchor for Ending {
+    fn name(&self) -> String {
+        "ending".to_owned()
+    }
+    fn keep(&mut self, _note: &str) -> std::io::Result<()> {
+        self.0.try_send(()).map_err(std::io::Error::other)
+    }
+}
+
+#[test]
+fn a_log_that_does_not_open_leaves_no_thread_behind() {
+    let bench = Bench::new(&["acme"]);
+    let memory = Memory::default();
+    memory.fail(0..1000);
+    let (sender, ended) = std::sync::mpsc::sync_channel(1);
+    let opened = AuditLog::open_with(&bench.settings, Arc::new(memory), vec![Box::new(Ending(sender))]);
+    assert!(matches!(opened, Err(AuditError::Storage(_))));
+    let gone = ended.recv_timeout(Duration::from_secs(30));
+    assert_eq!(gone, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "the anchor's thread has ended");
 }
 
 #[tokio::test]
