@@ -44,21 +44,24 @@ pub fn maker(config: &Config, shadow: Option<Arc<Shadow>>, judge: Option<Arc<dyn
     };
     let state = config.state.clone();
     let history = Arc::new(History::new(state.history_ttl, state.history_bytes));
-    Some(Box::new(move |ruleset: &Arc<Ruleset>, tools: &ToolSettings, tenant: &str| Guards {
-        ruleset: ruleset.for_tenant(tenant, &overrides),
-        guardrails: Arc::new(Guardrails::for_tenant(&set, tenant)),
-        key: tenant_key(&key, tenant, pseudonyms(tenant)),
-        memory: Arc::clone(&memory),
-        tools: Arc::new(Authoriser::new(tools.clone()).with_approvals(approvals.clone())),
-        state: StateGate::for_tenant(&state, tenant),
-        history: goes_on(&StateGate::for_tenant(&state, tenant)).then(|| TenantHistory {
-            all: Arc::clone(&history),
-            tenant: Arc::from(tenant),
-            unseen: state.unseen,
-        }),
-        caller: None,
-        judge: judge.clone(),
-        onlooker: shadow.as_ref().map(|shadow| shadow.for_tenant(tenant)),
+    Some(Box::new(move |ruleset: &Arc<Ruleset>, tools: &ToolSettings, tenant: &str| {
+        let gate = StateGate::for_tenant(&state, tenant);
+        Guards {
+            ruleset: ruleset.for_tenant(tenant, &overrides),
+            guardrails: Arc::new(Guardrails::for_tenant(&set, tenant)),
+            key: tenant_key(&key, tenant, pseudonyms(tenant)),
+            memory: Arc::clone(&memory),
+            tools: Arc::new(Authoriser::new(tools.clone()).with_approvals(approvals.clone())),
+            history: goes_on(&gate).then(|| TenantHistory {
+                all: Arc::clone(&history),
+                tenant: Arc::from(tenant),
+                unseen: state.unseen,
+            }),
+            state: gate,
+            caller: None,
+            judge: judge.clone(),
+            onlooker: shadow.as_ref().map(|shadow| shadow.for_tenant(tenant)),
+        }
     }))
 }
 

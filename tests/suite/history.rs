@@ -88,6 +88,15 @@ fn placeholders(asked: &InspectedRequest) -> Vec<String> {
     sent.match_indices('[').map(|(at, _)| inner(at)).filter(plain).map(|text| format!("[{text}]")).collect()
 }
 
+/// A first turn, `resp_1`, that tells an address and a card number; their placeholders.
+fn introduced(guards: &Guards, framing: Framing) -> [String; 2] {
+    let body = json!({"model": "m", "input": format!("I am {EMAIL}, my card is {PAN}")});
+    let first = ask(guards, &body).expect("passes");
+    let told = placeholders(&first).try_into().expect("two placeholders");
+    answer(guards, first, "resp_1", framing, "Noted.", &[]);
+    told
+}
+
 fn decisions(report: &Report) -> Vec<(&str, &str)> {
     report.state.iter().map(|note| (note.name.as_str(), note.decision)).collect()
 }
@@ -97,10 +106,7 @@ fn what_was_redacted_in_an_earlier_turn_is_restored_in_a_later_one() {
     for framing in [Framing::Whole, Framing::Sse] {
         let all = all();
         let acme = guards(&all, "acme", Unseen::Refuse);
-        let first =
-            ask(&acme, &json!({"model": "m", "input": format!("I am {EMAIL}, my card is {PAN}")})).expect("passes");
-        let [mail, card] = &placeholders(&first)[..] else { panic!("two placeholders") };
-        answer(&acme, first, "resp_1", framing, "Noted.", &[]);
+        let [mail, card] = &introduced(&acme, framing);
 
         // Wherever the name stands in the document.
         for (n, body) in [
@@ -131,10 +137,7 @@ fn cards_of_an_earlier_turn_are_restored_into_text_and_not_into_arguments() {
     for framing in [Framing::Whole, Framing::Sse] {
         let all = all();
         let acme = guards(&all, "acme", Unseen::Refuse);
-        let first =
-            ask(&acme, &json!({"model": "m", "input": format!("I am {EMAIL}, my card is {PAN}")})).expect("passes");
-        let [mail, card] = &placeholders(&first)[..] else { panic!("two placeholders") };
-        answer(&acme, first, "resp_1", framing, "Noted.", &[]);
+        let [mail, card] = &introduced(&acme, framing);
         let second =
             ask(&acme, &json!({"model": "m", "input": "Pay.", "previous_response_id": "resp_1"})).expect("passes");
         let arguments = json!({"to": mail, "card": card}).to_string();
@@ -322,4 +325,29 @@ fn results_of_a_batch_are_restored_and_their_calls_are_judged() {
     other["requests"][1]["params"]["tools"][0]["input_schema"] = json!({"type": "object"});
     let refused = engine::request(&acme, batches("POST", "/v1/messages/batches"), other.to_string().as_bytes());
     assert_eq!(refused.map(|_| ()).unwrap_err().0.code, RefusalCode::ToolDefinition);
+}
+
+#[test]
+fn an_address_at_the_provider_leads_back_here_however_it_is_written() {
+    let all = all();
+    let acme = guards(&all, "acme", Unseen::Refuse);
+    for (address, expected) in [
+        ("https://api.anthropic.com/v1/results", "/v1/results"),
+        ("HTTPS://api.anthropic.com/v1/results", "/v1/results"),
+        ("//elsewhere.example/v1/results", "/v1/results"),
+        ("https://api.anthropic.com//elsewhere.example/x", "/elsewhere.example/x"),
+        ("///elsewhere.example/x", "/elsewhere.example/x"),
+        ("http://elsewhere.example", "/"),
+        ("/v1/results", "/v1/results"),
+    ] {
+        let batch = json!({"id": "msgbatch_1", "type": "message_batch", "results_url": address}).to_string();
+        let carried = (
+            engine::vault_of(&acme, batches("POST", "/v1/messages/batches"), b"{}"),
+            sidewall::tools::Toolbox::default(),
+        );
+        let endpoint = batches("POST", "/v1/messages/batches");
+        let (out, _) = respond_with(&acme, endpoint, Framing::Whole, carried, &[batch.as_bytes()]);
+        let got: Value = serde_json::from_slice(&out.bytes).expect("JSON");
+        assert_eq!(got["results_url"], expected, "{address}");
+    }
 }

@@ -226,8 +226,7 @@ impl Reader<'_> {
     /// Takes the origin of an address away.
     fn here(&mut self, number: usize, slot: &Slot, raw: &[u8]) -> Result<(), Refusal> {
         let address = unescape(raw, slot.escaped);
-        let after = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
-        let path = after.and_then(|rest| rest.get(rest.find('/')?..)).unwrap_or(&address);
+        let path = without_origin(&address);
         if !path.starts_with('/') || !opaque::is(Class::Token, path.as_bytes()) {
             return self.unlisted(number, slot);
         }
@@ -386,4 +385,15 @@ impl Reader<'_> {
             *counter += slot.range.len() as u64;
         }
     }
+}
+
+/// The path of an address. SECURITY: it begins with one slash, since two would name an origin again (RFC 3986, section 4.2).
+fn without_origin(address: &str) -> &str {
+    let rest = match address.split_once("//") {
+        Some((scheme, rest)) if ["", "http:", "https:"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => rest,
+        _ => return address,
+    };
+    let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
+    let doubled = path.bytes().take_while(|byte| *byte == b'/').count().saturating_sub(1);
+    path.get(doubled..).unwrap_or(path)
 }
